@@ -1,0 +1,121 @@
+"""The `BlockFormat` record: narrow elements that share a scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from refnum.blocks.rule import ScaleRule
+from refnum.formats import Cast, Format
+
+__all__ = ["BlockFormat", "TensorScale"]
+
+_DEFAULT = Cast()
+Block = int | tuple[int, int] | str
+
+
+@dataclass(frozen=True)
+class TensorScale:
+    """A second scale above those of the blocks, in float32.
+
+    Parameters
+    ----------
+    limit : float
+        The block scale that the largest magnitude is mapped to (448 in NVFP4).
+    span : str or int
+        What shares it: ``"tensor"``, ``"row"`` (everything along the blocked axis), or
+        a number of elements along the blocked axis.
+    """
+
+    limit: float
+    span: str | int = "tensor"
+
+    def __post_init__(self) -> None:
+        if not self.limit > 0:
+            raise ValueError(f"limit is {self.limit}; it must be positive")
+        numeric = isinstance(self.span, int) and self.span > 0
+        if not numeric and self.span not in ("tensor", "row"):
+            raise ValueError(f"span is {self.span!r}; tensor, row or a size is allowed")
+
+
+@dataclass(frozen=True)
+class BlockFormat:
+    """Narrow elements that share a scale: everything that fixes the bits.
+
+    Parameters
+    ----------
+    element, scale : Format
+        Formats of the codes and of the scales.
+    block : int, tuple of two ints, or str
+        Elements along the blocked axis that share a scale; or a tile, (other axis,
+        blocked axis); or ``"row"`` for all along the blocked axis, ``"tensor"`` for all.
+    rule : ScaleRule
+        How a block's largest magnitude becomes a scale code.
+    element_cast : Cast
+        How scaled values become codes.
+    tensor_scale : TensorScale, optional
+        A second scale above those of the blocks.
+    convention : str
+        ``"decode"``: the scale multiplies codes. ``"encode"``: the scale that multiplied
+        the values is stored, and dequantisation divides by it.
+    prescale : float
+        Head-room: values are multiplied by it after the scale is chosen, and
+        dequantisation takes it back.
+    alternate : Format, optional
+        A second element format that a block may use instead; the scale's top bit says
+        so.
+    alternate_factor : float
+        What the codes of `alternate` are multiplied by.
+    name : str
+        Its name in files and messages.
+
+    Raises
+    ------
+    ValueError
+        If the fields do not make a block format.
+
+    References
+    ----------
+    OCP Microscaling Formats v1.0, sections 5 and 6.
+
+    Examples
+    --------
+    >>> import refnum as rn
+    >>> mxfp4 = rn.BlockFormat(rn.E2M1, rn.UE8M0, 32, rn.blocks.FLOOR)
+    >>> rn.quantize([0.1] * 31 + [6.0], mxfp4).scales
+    array([127], dtype=uint8)
+    """
+
+    element: Format
+    scale: Format
+    block: Block
+    rule: ScaleRule
+    element_cast: Cast = _DEFAULT
+    tensor_scale: TensorScale | None = None
+    convention: str = "decode"
+    prescale: float = 1.0
+    alternate: Format | None = None
+    alternate_factor: float = 1.0
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        sizes = self.block if isinstance(self.block, tuple) else (self.block,)
+        sized = all(isinstance(n, int) and n > 0 for n in sizes)
+        tile = len(sizes) == 2 or not isinstance(self.block, tuple)
+        if not (sized and tile) and self.block not in ("row", "tensor"):
+            raise ValueError(
+                f"block is {self.block!r}; a size, a pair of sizes, row or tensor is allowed"
+            )
+        if self.convention not in ("decode", "encode"):
+            raise ValueError(f"convention is {self.convention!r}; decode or encode is")
+        if not self.prescale > 0:
+            raise ValueError(f"prescale is {self.prescale}; it must be positive")
+        if self.alternate is not None and self.scale.bits != 7:
+            raise ValueError(
+                f"{self.scale.name} has no spare bit for an alternate format"
+            )
+        if isinstance(self.block, tuple) and self.tensor_scale is not None:
+            if self.tensor_scale.span != "tensor":
+                raise ValueError("tiles take a tensor scale of span tensor only")
+
+    def __str__(self) -> str:
+        return self.name or f"{self.element}/{self.scale}/{self.block}"

@@ -1,0 +1,123 @@
+"""From the magnitudes of blocks to their scales and factors, block by block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from refnum.blocks.block_format import BlockFormat
+from refnum.blocks.rule import ScaleRule
+from refnum.formats import decode, encode
+
+__all__ = [
+    "Scales",
+    "block_statistic",
+    "factors_of",
+    "largest",
+    "scale_blocks",
+    "scale_values",
+    "split_flags",
+]
+
+Singles = npt.NDArray[np.float32]
+Codes = npt.NDArray[np.unsignedinteger[Any]]
+
+_MAGNITUDE = np.uint32(0x7FFFFFFF)
+
+
+@dataclass(frozen=True)
+class Scales:
+    """The scales of some blocks, and what their values are multiplied by."""
+
+    codes: Codes
+    factors: Singles
+
+
+def largest(blocks: Singles, scratch: npt.NDArray[np.uint32] | None = None) -> Singles:
+    """Return each row's largest magnitude; a NaN wins over everything.
+
+    Magnitudes are compared as integers: the order of the bits of nonnegative floats
+    is that of their values, with NaN above infinity.
+    """
+    bits = np.bitwise_and(blocks.view(np.uint32), _MAGNITUDE, out=scratch)
+    count, size = bits.shape
+    starts = np.arange(0, count * size, size)
+    return np.maximum.reduceat(bits.reshape(-1), starts).view(np.float32)
+
+
+def block_statistic(
+    blocks: Singles, rule: ScaleRule, scratch: npt.NDArray[np.uint32] | None = None
+) -> Singles:
+    """Return what the rule looks at: each row's largest magnitude or deviation."""
+    if rule.statistic == "amax":
+        amax = largest(blocks, scratch)
+        return (
+            np.maximum(amax, np.float32(rule.amax_floor)) if rule.amax_floor else amax
+        )
+    columns = blocks.T.astype(np.float64)  # axis 0 is summed in order, row after row
+    mean = np.add.reduce(columns, axis=0) / blocks.shape[1]
+    variance = np.add.reduce((columns - mean) ** 2, axis=0) / blocks.shape[1]
+    return np.sqrt(variance).astype(np.float32)
+
+
+def scale_blocks(statistic: Singles, reference: Singles, fmt: BlockFormat) -> Scales:
+    """Return the scale codes of blocks and the factors of their values.
+
+    Parameters
+    ----------
+    statistic : ndarray of float32, shape (blocks,)
+        Each block's largest magnitude.
+    reference : ndarray of float32, shape (blocks,) or ()
+        The tensor's reference, as `Arithmetic.reference` gives it.
+    """
+    rule = fmt.rule
+    unit = rule.unit_of(fmt.element)
+    with np.errstate(all="ignore"):  # infinities and NaNs are results here
+        ratio = rule.arithmetic.ratio(statistic, reference, unit)
+        if rule.clamp is not None:
+            ratio = np.clip(ratio, *np.asarray(rule.clamp, ratio.dtype))
+        codes = encode(ratio, fmt.scale, rule.cast_for(fmt.element))
+        if rule.zero_block_code is not None:
+            codes = np.where(
+                statistic == 0, fmt.scale.dtype.type(rule.zero_block_code), codes
+            )
+        if rule.replace_zero is not None:
+            least = encode(rule.replace_zero, fmt.scale)
+            codes = np.where(codes == 0, least, codes)
+        return Scales(codes, factors_of(codes, statistic, reference, fmt))
+
+
+def factors_of(
+    codes: Codes, statistic: Singles, reference: Singles, fmt: BlockFormat
+) -> Singles:
+    """Return what each block's values are multiplied or divided by."""
+    rule = fmt.rule
+    values = decode(codes, fmt.scale)
+    if rule.zero_scale_as is not None:
+        values = np.where(values == 0, np.float32(rule.zero_scale_as), values)
+    with np.errstate(all="ignore"):
+        factors = rule.arithmetic.factor(values, reference, statistic)
+    if fmt.prescale != 1.0:
+        share = np.float32(fmt.prescale)
+        factors = factors / share if rule.arithmetic.divides else factors * share
+    return factors.astype(np.float32, copy=False)
+
+
+def scale_values(codes: Codes, fmt: BlockFormat) -> Singles:
+    """Return what codes are multiplied (or divided) by, before the tensor scale."""
+    values = decode(codes, fmt.scale)
+    if fmt.prescale != 1.0:
+        share = np.float32(1) / np.float32(fmt.prescale)
+        values = values / share if fmt.convention == "encode" else values * share
+    return values.astype(np.float32, copy=False)
+
+
+def split_flags(scales: Codes, fmt: BlockFormat) -> tuple[npt.NDArray[np.bool_], Codes]:
+    """Return which blocks use the alternate elements, and the bare scale codes."""
+    if fmt.alternate is None:
+        return np.zeros(scales.shape, np.bool_), scales
+    flag = fmt.scale.dtype.type(1 << fmt.scale.bits)
+    return (scales & flag) != 0, scales & ~flag
