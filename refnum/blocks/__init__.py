@@ -1,14 +1,12 @@
 """Scales shared by blocks: records, rules, `quantize` and `dequantize`."""
 
-from refnum.blocks import arithmetic
+from refnum.blocks import arithmetic, presets, rule
 from refnum.blocks.arithmetic import Arithmetic
 from refnum.blocks.block_format import BlockFormat, TensorScale
 from refnum.blocks.presets import *
-from refnum.blocks.presets import __all__ as _presets
 from refnum.blocks.quantize import Quantized, dequantize, quantize
 from refnum.blocks.reciprocal import approximate_reciprocal
 from refnum.blocks.rule import *
-from refnum.blocks.rule import __all__ as _rules
 
 __all__ = [
     "Arithmetic",
@@ -19,6 +17,6 @@ __all__ = [
     "arithmetic",
     "dequantize",
     "quantize",
-    *_presets,
-    *_rules,
 ]
+__all__ += presets.__all__
+__all__ += rule.__all__

@@ -113,9 +113,11 @@ class BlockFormat:
             raise ValueError(
                 f"{self.scale.name} has no spare bit for an alternate format"
             )
-        if isinstance(self.block, tuple) and self.tensor_scale is not None:
-            if self.tensor_scale.span != "tensor":
-                raise ValueError("tiles take a tensor scale of span tensor only")
+        spans = self.tensor_scale is not None and self.tensor_scale.span != "tensor"
+        if spans and not isinstance(self.block, int):
+            raise ValueError(
+                f"a block {self.block!r} takes a tensor scale of span tensor"
+            )
 
     def __str__(self) -> str:
         return self.name or f"{self.element}/{self.scale}/{self.block}"

@@ -103,7 +103,7 @@ class Geometry:
         moved = np.moveaxis(x.reshape(self.shape), self.axis, -1)
         batches, row_tiles, rows, column_tiles, columns = self._tiled
         height, length = row_tiles * rows, column_tiles * columns
-        flat = moved.reshape(batches, -1, moved.shape[-1])
+        flat: _Array = moved.reshape(batches, -1, moved.shape[-1])
         if (flat.shape[1], flat.shape[2]) != (height, length):
             padded = np.zeros((batches, height, length), x.dtype)
             padded[:, : flat.shape[1], : flat.shape[2]] = flat
@@ -115,7 +115,7 @@ class Geometry:
         """Return the array of a block view, without the padding."""
         batches, row_tiles, rows, column_tiles, columns = self._tiled
         shape = (batches, row_tiles, column_tiles, rows, columns)
-        flat = np.swapaxes(blocks.reshape(shape), 2, 3)
+        flat: _Array = np.swapaxes(blocks.reshape(shape), 2, 3)
         flat = flat.reshape(batches, row_tiles * rows, column_tiles * columns)
         *rest, length = self._moved
         height = rest[-1] if rows > 1 else row_tiles

@@ -43,14 +43,14 @@ def outer_amax(
     if span == "tensor":
         parts = (largest(blocks[p]).max() for p in _chunks(blocks))
         return np.asarray(np.max(np.fromiter(parts, np.float32), initial=0), np.float32)
-    each = np.empty(len(blocks), np.float32)
+    each: Singles = np.empty(len(blocks), np.float32)
     for part in _chunks(blocks):
         each[part] = largest(blocks[part])
     each = each.reshape(rows, per_row)
     if isinstance(span, str):
-        return np.max(each, axis=1, initial=0)
+        return np.asarray(np.max(each, axis=1, initial=0), np.float32)
     starts = np.arange(0, per_row, _blocks_per_run(span, geometry))
-    return np.maximum.reduceat(each, starts, axis=1) if each.size else each
+    return np.asarray(np.maximum.reduceat(each, starts, axis=1) if each.size else each)
 
 
 def block_references(
@@ -110,7 +110,7 @@ def _as_amax(given: npt.ArrayLike, shape: tuple[int, ...]) -> Singles:
     if amax.shape not in ((), shape):
         raise ValueError(f"tensor_amax has shape {amax.shape}; {shape} is needed")
     if not np.all(amax >= 0):
-        raise ValueError(f"tensor_amax is {given}; it must not be negative or NaN")
+        raise ValueError(f"tensor_amax is {given!r}; it must not be negative or NaN")
     return np.broadcast_to(amax, shape)
 
 

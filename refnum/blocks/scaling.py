@@ -45,7 +45,8 @@ def largest(blocks: Singles, scratch: npt.NDArray[np.uint32] | None = None) -> S
     bits = np.bitwise_and(blocks.view(np.uint32), _MAGNITUDE, out=scratch)
     count, size = bits.shape
     starts = np.arange(0, count * size, size)
-    return np.maximum.reduceat(bits.reshape(-1), starts).view(np.float32)
+    amax: npt.NDArray[np.uint32] = np.maximum.reduceat(bits.reshape(-1), starts)
+    return amax.view(np.float32)
 
 
 def block_statistic(

@@ -1,0 +1,109 @@
+"""The `Arithmetic` record, and the float32 steps that several arithmetics share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "F32",
+    "MAX",
+    "ONE",
+    "Arithmetic",
+    "clamped_reciprocal",
+    "decode_reference",
+    "encode_reference",
+    "no_reference",
+    "reciprocal",
+    "scale_from_amax",
+    "scale_is_reciprocal",
+    "scale_is_reference",
+    "single",
+]
+
+Floats = npt.NDArray[np.floating[Any]]
+
+F32 = np.float32
+MAX = np.finfo(np.float32).max
+ONE = F32(1)
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """The order of the floating-point operations around a scale.
+
+    Parameters
+    ----------
+    name : str
+        Its name in files and messages.
+    reference : callable
+        ``(amax, unit, limit) -> reference`` of a tensor, row or outer block.
+    ratio : callable
+        ``(amax, reference, unit) -> ratio``, the number that the scale format rounds.
+    factor : callable
+        ``(scale, reference, amax) -> factor`` from the rounded scale's value.
+    tensor_scale : callable
+        ``(amax, reference, unit, limit) -> decode scale`` of the tensor.
+    steps : tuple of str
+        The operations in words: tensor, block and element, in this order.
+    divides : bool
+        Whether values are divided by the factor rather than multiplied.
+    combines : bool
+        Whether dequantisation multiplies the two scales before the codes.
+    """
+
+    name: str
+    reference: Callable[[Floats, float, float], Floats]
+    ratio: Callable[[Floats, Floats, float], Floats]
+    factor: Callable[[Floats, Floats, Floats], Floats]
+    tensor_scale: Callable[[Floats, Floats, float, float], Floats]
+    steps: tuple[str, ...]
+    divides: bool = False
+    combines: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Arithmetic {self.name}>"
+
+
+def single(x: float) -> np.float32:
+    return F32(x)
+
+
+def no_reference(amax: Floats, unit: float, limit: float) -> Floats:
+    return np.ones_like(amax, F32)
+
+
+def encode_reference(amax: Floats, unit: float, limit: float) -> Floats:
+    """Return min(limit * unit / amax, FLT_MAX), and 1 where that says nothing."""
+    scale = np.fmin(single(limit * unit) / amax, MAX)
+    return np.where((amax == 0) | (scale == 0), ONE, scale)
+
+
+def decode_reference(amax: Floats, unit: float, limit: float) -> Floats:
+    return amax / single(limit * unit)
+
+
+def scale_from_amax(amax: Floats, S: Floats, unit: float, limit: float) -> Floats:
+    """Return amax / (limit * unit), and 1 where the reference is."""
+    silent = (amax == 0) | np.isinf(amax)
+    return np.where(silent, ONE, amax / single(limit * unit))
+
+
+def scale_is_reference(_: Floats, s: Floats, *__: float) -> Floats:
+    return s.astype(F32)
+
+
+def scale_is_reciprocal(_: Floats, S: Floats, *__: float) -> Floats:
+    return ONE / S.astype(F32)
+
+
+def reciprocal(scale: Floats, *_: Floats) -> Floats:
+    return ONE / scale
+
+
+def clampedreciprocal(scale: Floats, reference: Floats, _: Floats) -> Floats:
+    return np.fmin(ONE / (scale * (ONE / reference)), MAX)
