@@ -45,7 +45,7 @@ def largest(blocks: Singles, scratch: npt.NDArray[np.uint32] | None = None) -> S
     bits = np.bitwise_and(blocks.view(np.uint32), _MAGNITUDE, out=scratch)
     count, size = bits.shape
     starts = np.arange(0, count * size, size)
-    amax: npt.NDArray[np.uint32] = np.maximum.reduceat(bits.reshape(-1), starts)
+    amax = np.asarray(np.maximum.reduceat(bits.reshape(-1), starts), np.uint32)
     return amax.view(np.float32)
 
 

@@ -105,5 +105,5 @@ def reciprocal(scale: Floats, *_: Floats) -> Floats:
     return ONE / scale
 
 
-def clampedreciprocal(scale: Floats, reference: Floats, _: Floats) -> Floats:
+def clamped_reciprocal(scale: Floats, reference: Floats, _: Floats) -> Floats:
     return np.fmin(ONE / (scale * (ONE / reference)), MAX)
