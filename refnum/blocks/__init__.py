@@ -3,6 +3,7 @@
 from refnum.blocks import arithmetic, presets, rule
 from refnum.blocks.arithmetic import Arithmetic
 from refnum.blocks.block_format import BlockFormat, TensorScale
+from refnum.blocks.describe import describe
 from refnum.blocks.presets import *
 from refnum.blocks.quantize import Quantized, dequantize, quantize
 from refnum.blocks.reciprocal import approximate_reciprocal
@@ -16,6 +17,7 @@ __all__ = [
     "approximate_reciprocal",
     "arithmetic",
     "dequantize",
+    "describe",
     "quantize",
 ]
 __all__ += presets.__all__

@@ -46,7 +46,8 @@ def largest(blocks: Singles, scratch: npt.NDArray[np.uint32] | None = None) -> S
     count, size = bits.shape
     starts = np.arange(0, count * size, size)
     amax = np.asarray(np.maximum.reduceat(bits.reshape(-1), starts), np.uint32)
-    return amax.view(np.float32)
+    as_floats: Singles = amax.view(np.float32)
+    return as_floats
 
 
 def block_statistic(
