@@ -1,0 +1,36 @@
+"""Golden files: frozen cases that say why they exist, and the comparison with them."""
+
+from refnum.golden.bundle import Bundle, Tensor, read_bundle, render_bundle
+from refnum.golden.hexfile import parse, read, render
+from refnum.golden.place import find
+from refnum.golden.record import Case, Column, Disagreement, GoldenFile
+from refnum.golden.store import Mismatch, check, write, write_atomically
+from refnum.golden.suite import SUITE_VERSION, Entry, Options, entries
+from refnum.golden.verify import Difference, Report, compare, verify
+
+__all__ = [
+    "SUITE_VERSION",
+    "Bundle",
+    "Case",
+    "Column",
+    "Difference",
+    "Disagreement",
+    "Entry",
+    "GoldenFile",
+    "Mismatch",
+    "Options",
+    "Report",
+    "Tensor",
+    "check",
+    "compare",
+    "entries",
+    "find",
+    "parse",
+    "read",
+    "read_bundle",
+    "render",
+    "render_bundle",
+    "verify",
+    "write",
+    "write_atomically",
+]
