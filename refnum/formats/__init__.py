@@ -1,6 +1,6 @@
 """What a code means: the formats, how values become codes, and how codes are packed."""
 
-from refnum.formats import casts, exact
+from refnum.formats import casts, catalog, exact
 from refnum.formats.cast import (
     Cast,
     MissingNaN,
@@ -12,8 +12,7 @@ from refnum.formats.cast import (
     SubnormalResults,
     ZeroSign,
 )
-from refnum.formats.catalog import *  # noqa: F403
-from refnum.formats.catalog import __all__ as _catalog
+from refnum.formats.catalog import *
 from refnum.formats.codec import decode, encode, round_to
 from refnum.formats.format import Format, NaNCodes
 from refnum.formats.packing import pack, unpack
@@ -37,5 +36,5 @@ __all__ = [
     "pack",
     "round_to",
     "unpack",
-    *_catalog,
 ]
+__all__ += catalog.__all__

@@ -64,7 +64,7 @@ def encode_float64(
     limit = _limits(negative, fmt, cast)
     overflow = magnitude > limit
     if cast.overflow_at_max:
-        overflow |= size > fmt.max
+        overflow |= size > fmt.max + (limit - fmt.max_code) * fmt.smallest_subnormal
     inward = overflow & _keeps_finite(negative, cast)
     magnitude = np.where(inward | (infinite & _saturates(cast)), limit, magnitude)
     codes = _add_sign(magnitude, negative, size == 0, fmt, cast)
@@ -73,7 +73,10 @@ def encode_float64(
     if cast.zero_is_nan and not fmt.zero:
         nan = nan | ((size == 0) & ~special)
     if nan.any():
-        codes = np.where(nan, _nan_codes(nan_negative, fmt, cast), codes)
+        nans = _nan_codes(nan_negative, fmt, cast)
+        if cast.nan is NaNChoice.PAYLOAD and fmt.nan is NaNCodes.TOP_EXPONENT:
+            nans = nans | _payload(x, fmt)
+        codes = np.where(nan, nans, codes)
     return codes.astype(fmt.dtype)
 
 
@@ -184,7 +187,8 @@ def _leading(cut: _Cut, bits: int) -> _Words:
 
 def _is_exact(cut: _Cut, bits: int) -> _Bools:
     drop = np.clip(cut.shift.astype(np.int64) - bits, 0, 63).astype(np.uint64)
-    return (cut.tail >> drop) << drop == cut.tail
+    exact: _Bools = (cut.tail >> drop) << drop == cut.tail
+    return exact
 
 
 def _read_subnormals(
@@ -232,12 +236,19 @@ def _beyond(negative: _Bools, limit: _Ints, fmt: Format, cast: Cast) -> _Ints:
 
 
 def _nan_codes(negative: _Bools, fmt: Format, cast: Cast) -> _Ints:
-    quiet = cast.nan is NaNChoice.QUIET
+    quiet = cast.nan is not NaNChoice.ALL_ONES
     code = fmt.quiet_nan_code if quiet else fmt.nan_code
     if code is None:
         return _missing_nan_codes(negative, fmt, cast)
     signed = fmt.signed and fmt.nan is not NaNCodes.NEGATIVE_ZERO and cast.nan_sign
     return code + (negative & signed) * np.int64(fmt.sign_mask)
+
+
+def _payload(x: npt.NDArray[np.float64], fmt: Format) -> _Ints:
+    """Return the leading fraction bits of the NaNs, 0 for numbers."""
+    shift = np.uint64(_SIGNIFICAND - 1 - fmt.mantissa_bits)
+    leading = (x.view(np.uint64) >> shift).astype(np.int64)
+    return np.where(np.isnan(x), leading & ((1 << fmt.mantissa_bits) - 1), 0)
 
 
 def _missing_nan_codes(negative: _Bools, fmt: Format, cast: Cast) -> _Ints:

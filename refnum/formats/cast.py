@@ -77,7 +77,9 @@ class NaNChoice(Enum):
     ALL_ONES = "all_ones"
     """All exponent and mantissa bits one: 0x7F in E5M2 (CUDA, PyTorch)."""
     QUIET = "quiet"
-    """The quiet bit alone: 0x7E in E5M2 (ml_dtypes, ONNX, CUDA from double)."""
+    """The quiet bit alone: 0x7E in E5M2 (ml_dtypes, ONNX)."""
+    PAYLOAD = "payload"
+    """The quiet bit and the leading bits of the input's NaN (CUDA from double)."""
 
 
 class MissingNaN(Enum):

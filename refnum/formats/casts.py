@@ -60,8 +60,8 @@ CUDA = Cast(power_ties_up=True)
 CUDA_NOSAT = replace(CUDA, saturation=_NONE)
 """CUDA 13.5 ``__nv_cvt_float_to_*`` with ``__NV_NOSAT``."""
 
-CUDA_DOUBLE = replace(CUDA, nan=NaNChoice.QUIET, nan_sign=True)
-"""CUDA 13.5 ``__nv_cvt_double_to_fp8``: one rounding; a NaN keeps its sign."""
+CUDA_DOUBLE = replace(CUDA, nan=NaNChoice.PAYLOAD, nan_sign=True)
+"""CUDA 13.5 ``__nv_cvt_double_to_fp8``: one rounding; a NaN keeps sign and payload."""
 
 PTX_RS = Cast(
     rounding=Rounding.STOCHASTIC_A,
@@ -89,7 +89,8 @@ _TORCH_UNSATURATED = Cast(
     subnormal_inputs=SubnormalInputs.RAISE_ABOVE_HALF,
     via=FP32,
 )
-_TORCH_WIDE = Cast(nan=NaNChoice.QUIET, nan_sign=True, via=FP32)
+_TORCH_FP16 = Cast(nan=NaNChoice.PAYLOAD, nan_sign=True, via=FP32)
+_TORCH_BF16 = Cast(nan=NaNChoice.QUIET, via=FP32)  # NaNs of its scalar code
 
 
 def _torch(e4m3: Saturation) -> Cast:
@@ -98,8 +99,8 @@ def _torch(e4m3: Saturation) -> Cast:
     exceptions = (
         ("e4m3", replace(base, saturation=e4m3)),
         ("ue8m0", _TORCH_UNSATURATED),
-        ("fp16", _TORCH_WIDE),
-        ("bf16", replace(_TORCH_WIDE, nan_sign=False)),
+        ("fp16", _TORCH_FP16),
+        ("bf16", _TORCH_BF16),
     )
     return replace(base, exceptions=exceptions)
 
@@ -136,7 +137,12 @@ def _onnx(saturation: Saturation, scale: Saturation) -> Cast:
         subnormal_inputs=SubnormalInputs.RAISE,
         via=FP32,
     )
-    return replace(ML_DTYPES, saturation=saturation, exceptions=(("ue8m0", up),))
+    exceptions = (
+        ("ue8m0", up),
+        ("bf16", replace(ML_DTYPES, exceptions=())),
+        ("fp16", Cast(nan=NaNChoice.PAYLOAD, nan_sign=True)),  # by NumPy, once
+    )
+    return replace(ML_DTYPES, saturation=saturation, exceptions=exceptions)
 
 
 ONNX = _onnx(_FINITE, _PROPAGATE)
@@ -161,6 +167,7 @@ CUTLASS = Cast(nan_sign=True, missing_nan=MissingNaN.SIGNED_MAX)
 """CUTLASS host conversions (exmy_base.h): a NaN keeps its sign, FP4 too."""
 
 AMD_HIP = Cast(
+    nan=NaNChoice.QUIET,
     nan_sign=True,
     missing_nan=MissingNaN.SIGNED_MAX,
     overflow_at_max=True,

@@ -8,9 +8,11 @@ code is then looked up by its value.
 
 from __future__ import annotations
 
+import bisect
 import math
+import struct
 from fractions import Fraction
-from functools import cache
+from functools import lru_cache
 
 from refnum.formats.cast import (
     Cast,
@@ -57,7 +59,7 @@ def decode(code: int, fmt: Format) -> Fraction | float:
 
 def encode(
     x: float | Fraction, fmt: Format, cast: Cast = Cast(), random: int = 0
-) -> int:  # noqa: B008
+) -> int:
     """Return the code of one value.
 
     Parameters
@@ -81,14 +83,12 @@ def encode(
     cast = cast.resolve(fmt)
     negative = math.copysign(1.0, x) < 0 if isinstance(x, float) else x < 0
     if cast.via is not None and not _is_special(x):
-        first = decode(encode(x, cast.via), cast.via)
-        x = (
-            -first
-            if negative and first == 0 and not isinstance(first, float)
-            else first
-        )
+        code = encode(x, cast.via, Cast(saturation=Saturation.NONE))
+        first = decode(code, cast.via)
+        lost_sign = negative and first == 0 and not isinstance(first, float)
+        x = -0.0 if lost_sign else first
     if isinstance(x, float) and math.isnan(x):
-        return _nan(fmt, cast, negative)
+        return _nan(fmt, cast, negative, payload=_payload(x))
     if not _is_special(x):
         x = _read_subnormal(Fraction(x), cast)
     if not fmt.signed and negative and x != 0:
@@ -130,7 +130,7 @@ def _round(size: Fraction, fmt: Format, cast: Cast, negative: bool, random: int)
         return _overflow(fmt, cast, negative)
     if result < smallest:
         return _zero(fmt, cast, negative, from_zero=False)
-    return _code_of(fmt)[-result if negative else result]
+    return _code_of(result, fmt, negative)
 
 
 def _round_away(
@@ -139,7 +139,7 @@ def _round_away(
     """Whether the magnitude is rounded up: P3109's RoundAway."""
     mode = cast.rounding
     if cast.random_bits is not None:
-        steps = 2**cast.random_bits
+        steps = 1 << cast.random_bits
         if mode is Rounding.STOCHASTIC_A:
             return math.floor(nu * steps) + random >= steps
         if mode is Rounding.STOCHASTIC_B:
@@ -171,12 +171,12 @@ def _overflow(fmt: Format, cast: Cast, negative: bool) -> int:
     inward.add(Rounding.TOWARD_POSITIVE if negative else Rounding.TOWARD_NEGATIVE)
     if cast.saturation is Saturation.NONE and cast.rounding not in inward:
         return _beyond(fmt, cast, negative)
-    return _code_of(fmt)[_signed(_largest(fmt, cast, negative), negative)]
+    return _code_of(_largest(fmt, cast, negative), fmt, negative)
 
 
 def _infinite(fmt: Format, cast: Cast, negative: bool) -> int:
     if cast.saturation is Saturation.FINITE:
-        return _code_of(fmt)[_signed(_largest(fmt, cast, negative), negative)]
+        return _code_of(_largest(fmt, cast, negative), fmt, negative)
     return _beyond(fmt, cast, negative)
 
 
@@ -186,30 +186,42 @@ def _beyond(fmt: Format, cast: Cast, negative: bool) -> int:
         return fmt.infinity_code + negative * fmt.sign_mask
     if fmt.nan is not NaNCodes.NONE:
         return _nan(fmt, cast, negative, keep_sign=True)
-    return _code_of(fmt)[_signed(_largest(fmt, cast, negative), negative)]
+    return _code_of(_largest(fmt, cast, negative), fmt, negative)
 
 
-def _nan(fmt: Format, cast: Cast, negative: bool, keep_sign: bool = False) -> int:
-    quiet = cast.nan is NaNChoice.QUIET
+def _nan(
+    fmt: Format,
+    cast: Cast,
+    negative: bool,
+    keep_sign: bool = False,
+    payload: Fraction = Fraction(0),
+) -> int:
+    quiet = cast.nan is not NaNChoice.ALL_ONES
     code = fmt.quiet_nan_code if quiet else fmt.nan_code
     if code is None:
         return _missing_nan(fmt, cast, negative)
+    if cast.nan is NaNChoice.PAYLOAD and fmt.nan is NaNCodes.TOP_EXPONENT:
+        code |= math.floor(payload * 2**fmt.mantissa_bits)
     if fmt.nan is NaNCodes.NEGATIVE_ZERO or not fmt.signed:
         return code
     return code + (negative and (keep_sign or cast.nan_sign)) * fmt.sign_mask
+
+
+def _payload(nan: float) -> Fraction:
+    """Return what stands after the binary point of a NaN."""
+    (bits,) = struct.unpack("<Q", struct.pack("<d", nan))
+    return Fraction(bits % 2**52, 2**52)
 
 
 def _missing_nan(fmt: Format, cast: Cast, negative: bool) -> int:
     choice = cast.missing_nan
     if choice is MissingNaN.ERROR:
         raise ValueError(f"{fmt.name} has no NaN")
-    codes, sign = _code_of(fmt), negative and fmt.signed
-    if choice is MissingNaN.MAX:
-        return codes[_largest(fmt, cast, False)]
-    if choice is MissingNaN.SIGNED_MAX:
-        return codes[_signed(_largest(fmt, cast, sign), sign)]
+    sign = negative and fmt.signed and choice is not MissingNaN.MAX
+    if choice in (MissingNaN.MAX, MissingNaN.SIGNED_MAX):
+        return _code_of(_largest(fmt, cast, sign), fmt, sign)
     if choice is MissingNaN.SIGNED_ONE_AND_A_HALF:
-        return codes[_signed(Fraction(3, 2), sign)]
+        return _round(Fraction(3, 2), fmt, Cast(), sign, 0)
     flipped = choice is MissingNaN.FLIPPED_ZERO and not negative
     return flipped * fmt.has_negative_zero * fmt.sign_mask
 
@@ -237,6 +249,7 @@ def _read_subnormal(x: Fraction, cast: Cast) -> Fraction:
     return x
 
 
+@lru_cache(1 << 16)
 def _decode_magnitude(magnitude: int, fmt: Format) -> Fraction | float:
     field, fraction = divmod(magnitude, 2**fmt.mantissa_bits)
     ones = 2 ** (fmt.exponent_bits + fmt.mantissa_bits) - 1
@@ -244,29 +257,31 @@ def _decode_magnitude(magnitude: int, fmt: Format) -> Fraction | float:
         return math.nan if fraction else math.inf
     if fmt.nan is NaNCodes.ALL_ONES and magnitude == ones:
         return math.nan
-    if fmt.infinity and fmt.nan is not NaNCodes.TOP_EXPONENT:
-        if magnitude == ones - (fmt.nan is NaNCodes.ALL_ONES):
-            return math.inf
+    # Elsewhere infinity is the largest magnitude that is no NaN.
+    if fmt.infinity and magnitude == ones - (fmt.nan is NaNCodes.ALL_ONES):
+        return math.inf
     significand = Fraction(fraction, 2**fmt.mantissa_bits)
     if field == 0 and fmt.zero:
         return significand * _power(1 - fmt.bias)
     return (1 + significand) * _power(field - fmt.bias)
 
 
-@cache
-def _code_of(fmt: Format) -> dict[Fraction, int]:
-    """Map each finite value of the format to its code; zero to +0."""
-    codes = range(2**fmt.bits)
-    values = ((decode(c, fmt), c) for c in reversed(codes))
-    return {v: c for v, c in values if isinstance(v, Fraction)}
+def _code_of(size: Fraction, fmt: Format, negative: bool) -> int:
+    """Return the code of a finite value: magnitudes grow with their codes."""
+    codes = range(fmt.max_code + 1 + fmt.twos_complement)
+    code = bisect.bisect_left(codes, size, key=lambda c: _size(c, fmt))
+    if fmt.twos_complement:
+        return -code % 2**fmt.bits if negative else code
+    return code + negative * fmt.sign_mask
 
 
-@cache
 def _largest(fmt: Format, cast: Cast, negative: bool) -> Fraction:
-    values = _code_of(fmt)
-    if not fmt.twos_complement:
-        return max(values)
-    return -min(values) if negative and not cast.symmetric else max(values)
+    wider = fmt.twos_complement and not cast.symmetric and negative
+    return _size(fmt.max_code + wider, fmt)
+
+
+def _size(code: int, fmt: Format) -> Fraction:
+    return abs(Fraction(decode(code, fmt)))
 
 
 def _is_odd(value: Fraction, fmt: Format) -> bool:
@@ -291,10 +306,6 @@ def _floor_log2(x: Fraction) -> int:
 
 def _power(exponent: int) -> Fraction:
     return Fraction(2) ** exponent
-
-
-def _signed(size: Fraction, negative: bool) -> Fraction:
-    return -size if negative else size
 
 
 def _is_special(x: float | Fraction) -> bool:

@@ -111,8 +111,9 @@ class Format:
     @property
     def dtype(self) -> np.dtype[np.unsignedinteger]:
         """Smallest NumPy unsigned type that holds a code."""
-        widths = {8: np.uint8, 16: np.uint16, 32: np.uint32}
-        return np.dtype(next(t for bits, t in widths.items() if self.bits <= bits))
+        if self.bits <= 8:
+            return np.dtype(np.uint8)
+        return np.dtype(np.uint16 if self.bits <= 16 else np.uint32)
 
     @property
     def sign_mask(self) -> int:
@@ -234,7 +235,7 @@ class Format:
         else:
             fraction += 1 << self.mantissa_bits
         exponent = field - self.bias - self.mantissa_bits
-        table = np.ldexp(fraction.astype(np.float64), exponent)
+        table: npt.NDArray[np.float64] = np.ldexp(fraction.astype(np.float64), exponent)
         table[magnitude > self.max_code] = np.nan
         if self.infinity_code is not None:
             table[magnitude == self.infinity_code] = np.inf

@@ -123,7 +123,7 @@ def unpack(
     wide = np.zeros((count, 16), np.uint8)
     wide[:, :width] = columns
     codes = np.packbits(wide, axis=1, bitorder="little").view("<u2").reshape(-1)
-    return codes.astype(np.uint8 if width < 8 else np.uint16)
+    return codes.astype(np.uint8) if width < 8 else codes.astype(np.uint16)
 
 
 def _pack_nibbles(codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -3,8 +3,8 @@
 A deterministic rounding of a float32 to m mantissa bits depends on its sign, its
 exponent, its leading m + 2 fraction bits and on whether anything follows them. Let
 the last of those bits also stand for what follows it (rounding to odd: OR the
-dropped bits into it), and the leading 11 + m bits are an index from which every
-answer can be read. Proof for the definition: an index, padded with zeros, is itself
+dropped bits into it), and these leading bits are an index from which every answer
+can be read. Proof for the definition: an index, padded with zeros, is itself
 a float32 on the same side of every boundary as the values that share it, since
 all codes and midpoints have at most m + 1 fraction bits. So the definition is
 asked for these representatives alone.
@@ -21,17 +21,33 @@ from refnum.formats.arithmetic import encode_float64
 from refnum.formats.cast import Cast
 from refnum.formats.format import Format
 
-__all__ = ["CHUNK", "code_table", "index_shift", "jam_float64", "table_index"]
+__all__ = [
+    "CHUNK",
+    "code_table",
+    "index_shift",
+    "jam_float64",
+    "pair_table",
+    "quietly",
+    "table_index",
+    "value_table",
+]
 
 CHUNK = 1 << 15  # elements: index, input and output stay in the L2 cache
-_WIDEST = 7  # mantissa bits; BF16 needs 2**18 entries, FP16 would need 2**21
+_WIDEST = 9  # fraction bits of an index; BF16 needs all, FP16 would need 12
+_FLOAT32_EMIN, _FLOAT32_EMAX = -126, 127
 
 
 def index_shift(fmt: Format) -> int | None:
-    """Return how many bits of a float32 an index drops, None for wide targets."""
-    if fmt.mantissa_bits > _WIDEST:
+    """Return how many bits of a float32 an index drops, None for wide targets.
+
+    A subnormal float32 spends fraction bits on its leading zeros. UE8M0 has full
+    precision one binade into that range, so its index keeps one bit more.
+    """
+    lowest = int(fmt.zero) - fmt.bias  # exponent below which the spacing is fixed
+    kept = fmt.mantissa_bits + 2 + max(0, _FLOAT32_EMIN - lowest)
+    if kept > _WIDEST or fmt.emax > _FLOAT32_EMAX:
         return None
-    return 23 - (fmt.mantissa_bits + 2)
+    return 23 - kept
 
 
 def table_index(
@@ -72,3 +88,30 @@ def jam_float64(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     bits -= lost & too_far  # towards zero, back from infinity too
     bits |= lost
     return y
+
+
+@lru_cache(maxsize=128)
+def value_table(fmt: Format, dtype: np.dtype[np.floating]) -> npt.NDArray[np.generic]:
+    """Return the value of every code, read-only."""
+    table = quietly(fmt.values, dtype)
+    table.flags.writeable = False
+    return table
+
+
+@lru_cache(maxsize=32)
+def pair_table(fmt: Format, kind: np.dtype[np.floating]) -> npt.NDArray[np.generic]:
+    """Return the two values of every two bytes, as items of both."""
+    bytes_of = np.arange(1 << 16, dtype=np.uint16).view(np.uint8)
+    values = value_table(fmt, kind).take(bytes_of, mode="wrap")
+    item = {2: np.uint32, 4: np.complex64, 8: np.complex128}[kind.itemsize]
+    table: npt.NDArray[np.generic] = values.view(item)
+    table.flags.writeable = False
+    return table
+
+
+def quietly(
+    values: npt.NDArray[np.generic], dtype: np.dtype[np.floating]
+) -> npt.NDArray[np.floating]:
+    """Return the values in another type, without warnings of what it cannot hold."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        return values.astype(dtype)

@@ -21,16 +21,6 @@ __all__ = ["read_candidate"]
 
 _NPY = b"\x93NUMPY"
 _TEXT = b"// refnum golden"
-_DECIDING = (
-    "op",
-    "in",
-    "out",
-    "cast",
-    "rounding",
-    "saturation",
-    "random_bits",
-    "rounds",
-)
 
 
 def read_candidate(
@@ -92,7 +82,7 @@ def _from_text(
     candidate = parse(data, name)
     if (candidate.columns, candidate.outputs) != (golden.columns, golden.outputs):
         raise ValueError(f"{name}:1: its columns are not those of the golden file")
-    for key in _DECIDING:
+    for key in {**golden.facts, **candidate.facts}:
         ours, theirs = golden.facts.get(key), candidate.facts.get(key)
         if ours != theirs:
             mine = f"{key}={theirs}" if theirs else f"no {key}="

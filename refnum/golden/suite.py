@@ -59,6 +59,7 @@ _STOCHASTIC_BITS = 2
 
 _LIBRARIES = {
     "ALTO": "ue5m3",
+    "AMD_CK": "ue5m3",
     "AMD_HIP": "e2m1 e4m3",
     "CUDA": "ue8m0",
     "CUDA_NOSAT": "e4m3 e5m2 ue5m3 ue8m0",

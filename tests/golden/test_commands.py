@@ -14,6 +14,7 @@ from refnum.golden import entries, find, store
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "golden"
+PROGRAM = "import sys, refnum.cli; sys.exit(refnum.cli.main())"
 FILE = GOLDEN / "encode/e4m3.nearest_even.finite.hex"
 
 
@@ -26,7 +27,7 @@ def mine(tmp_path):
 
 def run(*arguments, **options):
     return subprocess.run(
-        [sys.executable, "-m", "refnum", *map(str, arguments)],
+        [sys.executable, "-c", PROGRAM, *map(str, arguments)],
         cwd=ROOT,
         check=False,
         capture_output=True,

@@ -11,17 +11,18 @@ from refnum.golden import Disagreement, Options, entries, scalar
 from refnum.golden import philox as golden_philox
 
 ENTRIES = {entry.path: entry for entry in entries()}
-PATHS = sorted(ENTRIES)
+FOLDERS = ("decode/", "encode/", "stochastic/", "philox/")
+PATHS = sorted(path for path in ENTRIES if path.startswith(FOLDERS))
 
 
 @pytest.fixture(scope="module")
 def files():
-    """Every golden file of level 1, by path."""
-    return {path: entry.make(Options()) for path, entry in ENTRIES.items()}
+    """Every golden file of scalars of level 1, by path."""
+    return {path: ENTRIES[path].make(Options()) for path in PATHS}
 
 
 def test_paths_are_unique():
-    assert len(PATHS) == len(entries())
+    assert len(ENTRIES) == len(entries())
 
 
 def test_every_narrow_format_is_decoded_and_encoded():

@@ -1,0 +1,100 @@
+"""`refnum quantize FILE.npy`: an array to codes and scales, as a folder of raw files."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from refnum.blocks import Quantized, block_format, dequantize, names, quantize
+from refnum.formats import pack
+from refnum.golden import Bundle, Tensor, render_bundle, write_atomically
+from refnum.random import philox4x32
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "quantize",
+        help="quantise an array to a block format",
+        description="Quantise a .npy file. The folder holds codes, scales, packed codes "
+        "and tensor scale as raw little-endian files, and case.json.",
+    )
+    parser.add_argument(
+        "file", type=Path, help="a .npy file of float16, float32, float64"
+    )
+    parser.add_argument("--format", required=True, help=f"one of {', '.join(names())}")
+    parser.add_argument("--out", required=True, type=Path, help="folder to write")
+    parser.add_argument("--axis", type=int, default=-1, help="the blocked axis (-1)")
+    parser.add_argument("--tensor-amax", type=float, help="a held largest magnitude")
+    parser.add_argument("--seed", type=int, help="Philox key of stochastic rounding")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Quantise the file and write the folder."""
+    fmt = block_format(args.format)
+    x = load_array(args.file)
+    bits = fmt.element_cast.random_bits
+    if bits is not None and args.seed is None:
+        raise ValueError(f"{fmt} rounds stochastically: --seed is needed")
+    random = None if bits is None else _random_bits(x.shape, args.seed, bits)
+    q = quantize(x, fmt, axis=args.axis, random=random, tensor_amax=args.tensor_amax)
+    write_quantized(q, x, args.out, args.seed)
+    return 0
+
+
+def write_quantized(
+    q: Quantized, x: npt.NDArray[Any], folder: Path, seed: int | None = None
+) -> None:
+    """Write a quantised array, each file whole or not at all; case.json comes last."""
+    tensors = [
+        Tensor("x", "in", x.astype(np.float32)),
+        Tensor("codes", "out", q.codes),
+        Tensor("scales", "out", q.scales),
+        Tensor("packed", "out", pack(q.codes, q.format.element.bits)),
+        Tensor("values", "out", dequantize(q)),
+    ]
+    if q.tensor_scale is not None:
+        tensors.append(Tensor("tensor_scale", "out", np.asarray(q.tensor_scale)))
+    spec: dict[str, Any] = {"block_format": q.format.name, "axis": q.axis}
+    if seed is not None:
+        spec["seed"] = seed
+    files = render_bundle(Bundle("quantize", spec, tuple(tensors)))
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in sorted(files, key=lambda n: (n == "case.json", n)):
+        write_atomically(folder / name, files[name])
+
+
+def load_array(path: Path) -> npt.NDArray[Any]:
+    """Return the array of a .npy file.
+
+    Raises
+    ------
+    ValueError
+        If the file is no .npy file, is truncated, or holds no real numbers.
+    """
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"{path}: no readable .npy file: {error}") from None
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf":
+        raise ValueError(f"{path}: must hold one array of real numbers")
+    return array
+
+
+def _random_bits(
+    shape: tuple[int, ...], seed: int, bits: int
+) -> npt.NDArray[np.unsignedinteger]:
+    """Return the top bits of Philox4x32-10 at counters 0, 1, …, in C order."""
+    size = int(np.prod(shape))
+    counters = np.zeros((-(-size // 4), 4), np.uint32)
+    counters[:, 0] = np.arange(len(counters), dtype=np.uint32)
+    key = np.array([seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF], np.uint32)
+    words = philox4x32(counters, key).reshape(-1)[:size]
+    return (words >> np.uint32(32 - bits)).reshape(shape)
