@@ -24,6 +24,7 @@ from refnum.blocks.steps import (
     clamped_reciprocal,
     decode_reference,
     encode_reference,
+    finite_reference,
     no_reference,
     reciprocal,
     scale_from_amax,
@@ -190,14 +191,12 @@ ALTO = Arithmetic(
 
 COMPRESSED_TENSORS = Arithmetic(
     "compressed_tensors",
-    lambda amax, unit, limit: (
-        single(limit * unit) / np.fmax(amax, np.finfo(np.float32).tiny)
-    ),
+    finite_reference,
     ratio=lambda amax, S, unit: (amax / single(unit)) * S,
     factor=lambda scale, S, _: scale / S,
     tensor_scale=scale_is_reciprocal,
     steps=(
-        "S = limit * unit / max(tensor amax, FLT_MIN)",
+        "S = limit * unit / max(tensor amax, FLT_MIN), 1 where that overflows",
         "t = (amax / unit) * S",
         "y = x / (scale / S)",
     ),

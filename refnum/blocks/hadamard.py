@@ -15,107 +15,28 @@ from typing import Any, SupportsIndex
 import numpy as np
 import numpy.typing as npt
 
+from refnum.blocks.signs import as_size
 from refnum.blocks.sylvester import (
+    Span,
     butterflies,
     rotate_carefully,
     rotate_fast,
+    round_significand,
+    span_of,
+    stage_products,
+    swap_runs,
     widest_product,
 )
-from refnum.formats import Format, format, round_to
-from refnum.random.philox import philox4x32
+from refnum.formats import FP32, Format, format, round_to
 
-__all__ = ["hadamard", "hadamard_signs", "random_signs"]
+__all__ = ["hadamard"]
 
-_SIZES = tuple(1 << k for k in range(1, 11))
 _ORDERS = ("signs_first", "signs_last")
 _ARITHMETICS = ("exact", "butterfly")
+_DOUBLINGS = 10  # of the largest element, at most: the sum of 1024
+_HALVINGS = 5  # of the smallest sum, at most: 1 / sqrt(1024)
 _CHUNK = 1 << 15  # elements; two float64 buffers of it stay in L2
-_NAMED_SIGNS = {"transformer_engine": 0xD7E8}
-_FEWEST_BITS, _MOST_BITS = 2, 24  # significands that a stand-in rounds to rightly
-
-
-def hadamard_signs(name: str = "transformer_engine") -> npt.NDArray[np.int8]:
-    """Look up a fixed vector of signs.
-
-    Parameters
-    ----------
-    name : str
-        ``"transformer_engine"``, of size 16, is the only one so far.
-
-    Returns
-    -------
-    ndarray of int8, shape (size,)
-        Signs, +1 and -1.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown.
-
-    References
-    ----------
-    Transformer Engine, common/hadamard_transform: the mask 0xD7E8, whose bit i says
-    that sign i is negative.
-
-    Examples
-    --------
-    >>> hadamard_signs().tolist()
-    [1, 1, 1, -1, 1, -1, -1, -1, -1, -1, -1, 1, -1, 1, -1, -1]
-    """
-    if name not in _NAMED_SIGNS:
-        raise ValueError(f"no signs named {name!r}; there are {', '.join(_NAMED_SIGNS)}")
-    return _signs_of(np.array([_NAMED_SIGNS[name]], "<u4"), 16)
-
-
-def random_signs(
-    size: SupportsIndex,
-    seed: SupportsIndex | None = None,
-    *,
-    words: npt.ArrayLike | None = None,
-) -> npt.NDArray[np.int8]:
-    """Draw signs from random words, one bit a sign.
-
-    Parameters
-    ----------
-    size : int
-        Number of signs, a size that `hadamard` takes.
-    seed : int, optional
-        Key of Philox4x32-10, 0 to 2^64 - 1; the words are those of counters 0, 1, ….
-    words : array_like of uint32, optional
-        The words themselves, at least ``size / 32`` of them, in place of a seed.
-
-    Returns
-    -------
-    ndarray of int8, shape (size,)
-        Sign i is negative where bit ``i % 32`` of word ``i // 32`` is set.
-
-    Raises
-    ------
-    TypeError
-        If there is neither seed nor words, or both, or the words are not uint32.
-    ValueError
-        If the size or the seed is out of range, or there are too few words.
-
-    Examples
-    --------
-    >>> random_signs(4, words=np.array([0b0110], np.uint32)).tolist()
-    [1, -1, -1, 1]
-    >>> random_signs(4, seed=7).tolist() == random_signs(4, seed=7).tolist()
-    True
-    """
-    count = _as_size(size)
-    if (seed is None) == (words is None):
-        raise TypeError("give a seed or words, one of the two")
-    if words is None:
-        assert seed is not None
-        drawn = _philox_words(-(-count // 32), operator.index(seed))
-    else:
-        drawn = np.asarray(words).reshape(-1)
-        if drawn.dtype != np.uint32:
-            raise TypeError(f"words must be uint32, not {drawn.dtype}")
-        if 32 * drawn.size < count:
-            raise ValueError(f"{count} signs need {-(-count // 32)} words, not {drawn.size}")
-    return _signs_of(drawn.astype("<u4"), count)
+_MOST_BITS = 24  # the widest significand that a stand-in rounds to rightly
 
 
 def hadamard(
@@ -186,7 +107,7 @@ def hadamard(
     >>> hadamard([5, -1, -2, 0], 4, inverse=True)
     array([1., 2., 3., 4.], dtype=float32)
     """
-    width = _as_size(size)
+    width = as_size(size)
     array = _as_values(x)
     diagonal = _as_signs(signs, width)
     target = _as_target(output)
@@ -200,16 +121,18 @@ def hadamard(
     runs, start = out.reshape(-1, width), 0
     shape = 2, min(_CHUNK, max(array.size, 1))
     buffers = np.empty(shape, np.float64 if exact else np.float32)
+    native = array.dtype.newbyteorder("=")
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         for piece in _pieces(moved):
-            chunk = piece.reshape(-1, width)
+            chunk = piece.reshape(-1, width).astype(native, copy=False)
             stop = start + len(chunk)
             rotate(chunk, flips, buffers[:, : chunk.size], target, runs[start:stop])
             start = stop
     return np.moveaxis(out, -1, axis) if out.ndim else out
 
 
-_Flips = tuple[npt.NDArray[np.float32] | None, bool]  # the signs; whether they are first
+# The signs, and whether they come first.
+_Flips = tuple[npt.NDArray[np.float32] | None, bool]
 
 
 def _rotate_exact(
@@ -221,27 +144,28 @@ def _rotate_exact(
 ) -> None:
     """Write the rotations of `chunk`, shape (runs, size), to `out`."""
     signs, signs_first = flips
-    inner = widest_product(chunk.shape[1])
-    folded = buffers.reshape(2, -1, len(chunk), inner)
-    unfolded = folded.transpose(0, 2, 1, 3)
-    shape = unfolded.shape[1:]
-    np.copyto(unfolded[0], chunk.reshape(shape))
+    x, spare = buffers.reshape(2, *chunk.shape)
+    span = span_of(chunk, spare.view(np.uint8).reshape(-1)[: chunk.nbytes])
+    np.copyto(x, chunk)
     if signs is not None and signs_first:
-        unfolded[0] *= signs.reshape(shape[1:])
-    precision = np.finfo(chunk.dtype).nmant + 1
-    result = rotate_fast(folded[0], folded[1], precision)
-    if result is None:
-        runs = unfolded[0].reshape(chunk.shape)
-        values = rotate_carefully(runs).reshape(shape)
-    else:
-        values = result.transpose(1, 0, 2)
+        x *= signs
+    values = rotate_fast(x, spare, span) if span else None
+    if values is None:
+        values = rotate_carefully(x)[np.newaxis]  # one piece: (1, runs, size)
     if signs is not None and not signs_first:
-        values *= signs.reshape(shape[1:])
+        values *= signs.reshape(len(values), 1, -1)
         values += 0.0  # sums of zero stay +0
-    if target is None:
-        np.copyto(out.reshape(shape), values, casting="same_kind")
-    else:
-        out.reshape(shape)[...] = round_to(values, target)
+    if target is not None:
+        if target.exponent_bits == 8 and target.infinity and _is_normal(span):
+            round_significand(values, target.mantissa_bits + 1)
+        else:
+            values = round_to(values, target)
+    _write(values.astype(np.float32), out)
+
+
+def _is_normal(span: Span | None) -> bool:
+    """Whether no result is subnormal in a format of float32's exponents."""
+    return span is not None and span.bottom - _HALVINGS >= FP32.emin
 
 
 def _rotate_butterfly(
@@ -254,17 +178,33 @@ def _rotate_butterfly(
     """Write the rotations of `chunk`, shape (runs, size), to `out`."""
     signs, signs_first = flips
     runs, size = chunk.shape
-    x, spare = buffers.reshape(2, size, runs)
-    np.copyto(x, chunk.T, casting="same_kind")
+    x, spare = buffers.reshape(2, runs, size)
+    np.copyto(x, chunk, casting="same_kind")
+    span = span_of(x, spare.view(np.uint8).reshape(-1))
     if signs is not None and signs_first:
-        x *= signs[:, np.newaxis]
-    x, _ = butterflies(x, spare)
+        x *= signs
+    shape = runs, -1, widest_product(size) if _is_plain(span) else 1
+    staged = stage_products(x.reshape(shape), spare.reshape(shape))
+    x, _ = butterflies(*swap_runs(*staged))
     x *= np.float32(1 / sqrt(size))
     if signs is not None and not signs_first:
-        x *= signs[:, np.newaxis]
-    out[...] = x.T
+        x *= signs.reshape(len(x), 1, -1)
+    _write(x, out)
     if target is not None:
         out[...] = round_to(out, target)
+
+
+def _write(x: npt.NDArray[np.float32], out: npt.NDArray[np.float32]) -> None:
+    """Copy values (outer, runs, inner), each run in pieces, to (runs, size)."""
+    outer, runs, inner = x.shape
+    swapped, _ = swap_runs(x, out.reshape(runs, outer, inner))
+    if not np.may_share_memory(swapped, out):
+        out[...] = swapped.reshape(out.shape)
+
+
+def _is_plain(span: Span | None) -> bool:
+    """Whether there is no infinity, nor will be, and no zero of either sign."""
+    return span is not None and not span.has_zero and span.top < FP32.emax - _DOUBLINGS
 
 
 def _pieces(x: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
@@ -279,44 +219,21 @@ def _pieces(x: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
         yield from (x[i : i + step] for i in range(0, len(x), step))
 
 
-def _philox_words(count: int, seed: int) -> npt.NDArray[np.uint32]:
-    if not 0 <= seed < 1 << 64:
-        raise ValueError(f"seed must be 0 to 2^64 - 1, not {seed}")
-    counters = np.zeros((-(-count // 4), 4), np.uint32)
-    counters[:, 0] = np.arange(len(counters))
-    key = np.array([seed & 0xFFFFFFFF, seed >> 32], np.uint32)
-    return philox4x32(counters, key).reshape(-1)
-
-
-def _signs_of(words: npt.NDArray[np.uint32], size: int) -> npt.NDArray[np.int8]:
-    bits = np.unpackbits(words.view(np.uint8), count=size, bitorder="little")
-    return np.where(bits, np.int8(-1), np.int8(1))
-
-
-def _as_size(size: SupportsIndex) -> int:
-    width = operator.index(size)
-    if width not in _SIZES:
-        raise ValueError(f"size must be a power of two, 2 to 1024, not {width}")
-    return width
-
-
 def _as_values(x: npt.ArrayLike) -> npt.NDArray[Any]:
     array = np.asarray(x)
     if array.dtype.kind in "iu":
         exact = array.astype(np.float64)
-        if array.dtype.itemsize == 8 and np.any(np.abs(exact) > 2**53):
-            raise ValueError("integers beyond 2^53 are not allowed")
+        if array.dtype.itemsize == 8 and np.any(np.abs(exact) >= 2**53):
+            raise ValueError("integers must be below 2^53 in magnitude")
         return exact
-    if array.dtype not in (np.float16, np.float32, np.float64):
+    if array.dtype.kind != "f" or array.dtype.itemsize > 8:
         raise TypeError(
             f"x must be float16, float32, float64 or integers, not {array.dtype}"
         )
     return array
 
 
-def _as_signs(
-    signs: npt.ArrayLike | None, size: int
-) -> npt.NDArray[np.float32] | None:
+def _as_signs(signs: npt.ArrayLike | None, size: int) -> npt.NDArray[np.float32] | None:
     if signs is None:
         return None
     array = np.asarray(signs)

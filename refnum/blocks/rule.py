@@ -50,7 +50,7 @@ class ScaleRule:
         What the magnitude is mapped to: a number, ``"max"`` for the element format's
         largest value or ``"power"`` for its largest power of two.
     mantissa_first : bool or int
-        Whether the magnitude is first rounded to the element format's mantissa (or to
+        Whether the quotient is first rounded to the element format's mantissa (or to
         that many bits), so that a power of two is reached from half an ulp below.
     clamp : tuple of (float, float), optional
         Limits of the quotient before it is rounded.
@@ -113,12 +113,15 @@ class ScaleRule:
             return self.cast
         by_element = self.mantissa_first is True
         bits = element.mantissa_bits if by_element else int(self.mantissa_first)
-        return replace(self.cast, via=_exponent_of_float32(bits))
+        return replace(self.cast, via=_wide_exponent(bits))
 
 
-def _exponent_of_float32(mantissa_bits: int) -> Format:
-    name = f"e8m{mantissa_bits}"
-    return replace(BF16, name=name, mantissa_bits=mantissa_bits)
+def _wide_exponent(mantissa_bits: int) -> Format:
+    """Return a format in which no quotient of float32 is subnormal or overflows."""
+    name = f"e9m{mantissa_bits}"
+    return replace(
+        BF16, name=name, exponent_bits=9, mantissa_bits=mantissa_bits, bias=255
+    )
 
 
 FLOOR = ScaleRule(

@@ -59,10 +59,17 @@ def block_statistic(
         return (
             np.maximum(amax, np.float32(rule.amax_floor)) if rule.amax_floor else amax
         )
-    columns = blocks.T.astype(np.float64)  # axis 0 is summed in order, row after row
-    mean = np.add.reduce(columns, axis=0) / blocks.shape[1]
-    variance = np.add.reduce((columns - mean) ** 2, axis=0) / blocks.shape[1]
-    return np.sqrt(variance).astype(np.float32)
+    with np.errstate(all="ignore"):
+        values = blocks.astype(np.float64)
+        mean = _sum_in_order(values) / blocks.shape[1]
+        variance = _sum_in_order((values - mean[:, None]) ** 2) / blocks.shape[1]
+        deviation: Singles = np.sqrt(variance).astype(np.float32)
+        return deviation
+
+
+def _sum_in_order(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Add from the left; `sum` adds in an order that depends on shape and strides."""
+    return np.add.accumulate(rows, axis=1)[:, -1]
 
 
 def scale_blocks(statistic: Singles, reference: Singles, fmt: BlockFormat) -> Scales:

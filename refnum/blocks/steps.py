@@ -17,6 +17,7 @@ __all__ = [
     "clamped_reciprocal",
     "decode_reference",
     "encode_reference",
+    "finite_reference",
     "no_reference",
     "reciprocal",
     "scale_from_amax",
@@ -81,6 +82,12 @@ def encode_reference(amax: Floats, unit: float, limit: float) -> Floats:
     """Return min(limit * unit / amax, FLT_MAX), and 1 where that says nothing."""
     scale = np.fmin(single(limit * unit) / amax, MAX)
     return np.where((amax == 0) | (scale == 0), ONE, scale)
+
+
+def finite_reference(amax: Floats, unit: float, limit: float) -> Floats:
+    """Return limit * unit / max(amax, FLT_MIN), and 1 where that overflows."""
+    scale = single(limit * unit) / np.fmax(amax, np.finfo(np.float32).tiny)
+    return np.where(np.isinf(scale), ONE, scale)
 
 
 def decode_reference(amax: Floats, unit: float, limit: float) -> Floats:

@@ -15,19 +15,28 @@ from __future__ import annotations
 from fractions import Fraction
 from functools import lru_cache
 from math import isqrt, ldexp, sqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["butterflies", "rotate_carefully", "rotate_fast", "sylvester", "widest_product"]
+__all__ = [
+    "Span",
+    "butterflies",
+    "rotate_carefully",
+    "rotate_fast",
+    "round_significand",
+    "span_of",
+    "stage_products",
+    "swap_runs",
+    "sylvester",
+    "widest_product",
+]
 
 _Floats = npt.NDArray[np.float64]
 _SIGNIFICAND = 53  # bits of a float64
 _ORDINARY = 700  # exponents at which no step of a split over- or underflows
-_EXPONENT = np.uint64(0x7FF << 52)
-_MAGNITUDE = np.uint64(2**63 - 1)
-_WIDEST_PRODUCT = 32  # beyond, butterflies cost less than BLAS
+_WIDEST_PRODUCT = 16  # beyond, butterflies cost less than BLAS
 
 
 def sylvester(size: int) -> npt.NDArray[np.int8]:
@@ -61,33 +70,99 @@ def butterflies(
     return x, spare
 
 
-def rotate_fast(x: _Floats, spare: _Floats, precision: int) -> _Floats | None:
+def stage_products(
+    x: npt.NDArray[np.float32], spare: npt.NDArray[np.float32]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Do the butterflies of the last axis, as `butterflies` does those of the first.
+
+    Each stage is a product with a matrix of two ones a column: all other terms are
+    zeros, so that no order of additions changes a bit of a + b or a - b. That holds
+    without infinities (0 * inf is NaN) and without -0 (which +0 would swallow).
+    """
+    inner = x.shape[-1]
+    for matrix in _stages(inner):
+        np.matmul(x.reshape(-1, inner), matrix, out=spare.reshape(-1, inner))
+        x, spare = spare, x
+    return x, spare
+
+
+def swap_runs(
+    x: npt.NDArray[Any], spare: npt.NDArray[Any]
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Rearrange (m, n, inner) to (n, m, inner); the result comes first of the two.
+
+    What is copied are items of `inner` elements: far quicker than single ones.
+    """
+    m, n, inner = x.shape
+    if 1 in (m, n):
+        return x.reshape(n, m, inner), spare.reshape(n, m, inner)
+    item = np.dtype((np.void, inner * x.itemsize))
+    swapped = spare.reshape(n, m, inner)
+    np.copyto(swapped.view(item)[..., 0], x.view(item)[..., 0].T)
+    return swapped, x.reshape(n, m, inner)
+
+
+class Span(NamedTuple):
+    """Elements below 2^top in magnitude that are multiples of 2^bottom."""
+
+    top: int
+    bottom: int
+    has_zero: bool
+
+
+def span_of(x: npt.NDArray[Any], scratch: npt.NDArray[np.uint8]) -> Span | None:
+    """Bound the bits of IEEE floats of any width; None if some are not finite.
+
+    `scratch` are as many bytes as `x` has.
+    """
+    word, fraction_bits, infinity = _facts_of(x.dtype)
+    magnitudes = scratch.view(word).reshape(x.shape)
+    np.bitwise_and(x.view(word), word(np.iinfo(word).max >> 1), out=magnitudes)
+    high, low = int(magnitudes.max()), int(magnitudes.min())
+    if high >= infinity:
+        return None
+    has_zero = low == 0
+    if has_zero and high:
+        magnitudes -= word(1)  # zero becomes the largest: the least other remains
+        low = int(magnitudes.min()) + 1
+    bias = infinity >> fraction_bits + 1
+    top = (high >> fraction_bits) - bias + 1
+    bottom = max(low >> fraction_bits, 1) - bias - fraction_bits
+    return Span(max(top, bottom), bottom, has_zero)
+
+
+def rotate_fast(x: _Floats, spare: _Floats, span: Span) -> _Floats | None:
     """Rotate groups whose sums fit 53 bits; None (and `x` as it was) for others.
 
     Parameters
     ----------
-    x, spare : ndarray of float64, shape (outer, groups, inner)
-        Element ``i * inner + j`` of a group is at ``[i, group, j]``; `inner` is the
-        width of the product. Both are overwritten.
-    precision : int
-        Significand bits of the type that `x` came from.
+    x, spare : ndarray of float64, shape (groups, size)
+        Contiguous; both are overwritten.
+    span : Span
+        Of the elements of `x`.
+
+    Returns
+    -------
+    ndarray of float64, shape (outer, groups, inner)
+        Element ``i * inner + j`` of a group is at ``[i, group, j]``.
     """
-    size = x.shape[0] * x.shape[2]
-    bits = np.bitwise_and(x.view(np.uint64), _MAGNITUDE, out=spare.view(np.uint64))
-    high, low = int(bits.max()), int(bits.min())
-    has_zero = low == 0
-    if has_zero and high:
-        bits -= np.uint64(1)  # zero becomes the largest: the least other one remains
-        low = int(bits.min()) + 1
-    # All elements are below 2^top and multiples of 2^bottom.
-    top = (high >> 52) - 1022
-    bottom = (low >> 52) - 1022 - precision
-    if high >= int(_EXPONENT) or _log2(size) + top - bottom > _SIGNIFICAND:
+    size = x.shape[1]
+    if _log2(size) + span.top - span.bottom > _SIGNIFICAND:
         return None
     sums, spare = _sums(x, spare)
-    if has_zero:
+    if span.has_zero:
         sums += 0.0  # a group of zeros sums to +0, whatever their signs
     return _stand_in(sums, None, size, spare)
+
+
+def round_significand(x: _Floats, bits: int) -> None:
+    """Round float64 to nearest even in place, to a significand of fewer bits."""
+    words, drop = x.view(np.uint64), np.uint64(_SIGNIFICAND - bits)
+    carry = words >> drop
+    carry &= np.uint64(1)
+    carry += (np.uint64(1) << drop - np.uint64(1)) - np.uint64(1)
+    words += carry
+    words &= ~((np.uint64(1) << drop) - np.uint64(1))
 
 
 def rotate_carefully(x: _Floats) -> _Floats:
@@ -112,8 +187,9 @@ def _rotate_finite(x: _Floats) -> _Floats:
     split = (rest == low).all(axis=1) & (np.abs(exponent[:, 0]) < _ORDINARY)
     parts = []
     for part in (high, low):
-        folded = _fold(np.where(split[:, np.newaxis], part, 0.0))
-        parts.append(_unfold(_sums(folded, np.empty_like(folded))[0]))
+        kept = np.where(split[:, np.newaxis], part, 0.0)
+        sums, _ = _sums(kept, np.empty_like(kept))
+        parts.append(sums.transpose(1, 0, 2).reshape(x.shape))
     total = parts[0] + parts[1]
     back = total - parts[0]
     error = (parts[0] - (total - back)) + (parts[1] - back)
@@ -170,11 +246,17 @@ def _root_to_odd(total: Fraction, size: int) -> float:
 
 
 def _sums(x: _Floats, spare: _Floats) -> tuple[_Floats, _Floats]:
-    """Signed sums times the power of two in 1 / sqrt(size); x (outer, groups, inner)."""
-    outer, _, inner = x.shape
-    matrix = _scaled_matrix(inner, _log2(outer * inner) // 2)
+    """Signed sums of each row times the power of two in 1 / sqrt(size).
+
+    Both arrays, shape (groups, size), are overwritten; the sums, shape (outer, groups,
+    inner), come first of the two that are returned.
+    """
+    groups, size = x.shape
+    inner = widest_product(size)
+    matrix = _scaled_matrix(inner, _log2(size) // 2)
     np.matmul(x.reshape(-1, inner), matrix, out=spare.reshape(-1, inner))
-    return butterflies(spare, x)
+    runs = groups, size // inner, inner
+    return butterflies(*swap_runs(spare.reshape(runs), x.reshape(runs)))
 
 
 def _stand_in(
@@ -207,15 +289,23 @@ def _to_odd(nearest: _Floats, error: _Floats) -> _Floats:
     return np.where(even & (error != 0), beyond, nearest)
 
 
-def _fold(x: _Floats) -> _Floats:
-    """Reorder (groups, size) to (outer, groups, inner)."""
-    groups, size = x.shape
-    inner = widest_product(size)
-    return np.ascontiguousarray(x.reshape(groups, -1, inner).transpose(1, 0, 2))
+@lru_cache
+def _facts_of(dtype: np.dtype[Any]) -> tuple[type[np.unsignedinteger[Any]], int, int]:
+    """The type of a float's bits, the width of its fraction, the bits of infinity."""
+    word = np.dtype(f"u{dtype.itemsize}").type
+    return word, np.finfo(dtype).nmant, int(np.array(np.inf, dtype).view(word))
 
 
-def _unfold(x: _Floats) -> _Floats:
-    return x.transpose(1, 0, 2).reshape(x.shape[1], -1)
+@lru_cache
+def _stages(size: int) -> list[npt.NDArray[np.float32]]:
+    """Build the matrices of the stages, by ascending stride: H is their product."""
+    return [_stage(size, 1 << k) for k in range(_log2(size))]
+
+
+def _stage(size: int, stride: int) -> npt.NDArray[np.float32]:
+    pairs = np.eye(size, dtype=np.float32).reshape(size, -1, 2, stride)
+    first, second = pairs[:, :, 0], pairs[:, :, 1]
+    return np.stack([first + second, first - second], axis=2).reshape(size, size)
 
 
 @lru_cache
