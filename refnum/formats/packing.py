@@ -15,6 +15,7 @@ import numpy.typing as npt
 __all__ = ["pack", "unpack"]
 
 _WIDEST = 16
+_CHUNK = 1 << 12  # groups of eight codes: what is touched stays in the cache
 
 
 def pack(codes: npt.ArrayLike, bits: int) -> npt.NDArray[np.uint8]:
@@ -64,6 +65,8 @@ def pack(codes: npt.ArrayLike, bits: int) -> npt.NDArray[np.uint8]:
         return flat.astype(np.uint8)
     if width == 4:
         return _pack_nibbles(flat.astype(np.uint8, copy=False))
+    if width < 8:
+        return _pack_eights(flat.astype(np.uint8, copy=False), width)
     wide = flat.astype("<u2").view(np.uint8).reshape(-1, 2)
     stream = np.unpackbits(wide, axis=1, count=width, bitorder="little")
     return np.packbits(stream.reshape(-1), bitorder="little")
@@ -118,12 +121,46 @@ def unpack(
         return raw.copy()
     if width == 4:
         return _unpack_nibbles(raw)[:count]
+    if width < 8:
+        return _unpack_eights(raw, width, count)
     stream = np.unpackbits(raw, count=count * width, bitorder="little")
-    columns = stream.reshape(count, width)
     wide = np.zeros((count, 16), np.uint8)
-    wide[:, :width] = columns
-    codes = np.packbits(wide, axis=1, bitorder="little").view("<u2").reshape(-1)
-    return codes.astype(np.uint8) if width < 8 else codes.astype(np.uint16)
+    wide[:, :width] = stream.reshape(count, width)
+    codes = np.packbits(wide, axis=1, bitorder="little").view("<u2")
+    return codes.reshape(-1).astype(np.uint16)
+
+
+def _pack_eights(codes: npt.NDArray[np.uint8], width: int) -> npt.NDArray[np.uint8]:
+    """Pack codes of less than 8 bits: eight of them fill `width` bytes of a word."""
+    out = np.empty((-(-codes.size // 8), width), np.uint8)
+    for start in range(0, len(out), _CHUNK):
+        part = codes[8 * start : 8 * (start + _CHUNK)]
+        eights = np.zeros((-(-part.size // 8), 8), np.uint64)
+        eights.reshape(-1)[: part.size] = part
+        words = np.zeros(len(eights), "<u8")
+        for place in range(8):
+            words |= eights[:, place] << np.uint64(width * place)
+        out[start : start + len(words)] = words.view(np.uint8).reshape(-1, 8)[:, :width]
+    return out.reshape(-1)[: -(-codes.size * width // 8)]
+
+
+def _unpack_eights(
+    data: npt.NDArray[np.uint8], width: int, count: int
+) -> npt.NDArray[np.uint8]:
+    out = np.empty((-(-count // 8), 8), np.uint8)
+    mask = np.uint64((1 << width) - 1)
+    for start in range(0, len(out), _CHUNK):
+        part = data[width * start : width * (start + _CHUNK)]
+        raw = np.zeros((min(_CHUNK, len(out) - start), 8), np.uint8)
+        filled = np.zeros(raw.shape[0] * width, np.uint8)
+        filled[: part.size] = part
+        raw[:, :width] = filled.reshape(-1, width)
+        words = raw.view("<u8").reshape(-1)
+        for place in range(8):
+            out[start : start + len(words), place] = (
+                words >> np.uint64(width * place) & mask
+            )
+    return out.reshape(-1)[:count]
 
 
 def _pack_nibbles(codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
