@@ -14,7 +14,7 @@ import refnum as rn
 
 mpl.use("svg")
 mpl.rcParams["svg.hashsalt"] = "refnum"
-from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib import pyplot as plt
 
 LABELS = {
     "nvfp4_encode": "E4M3, encode scale",
@@ -31,7 +31,9 @@ def errors(name: str, log2_below: int) -> float:
     x *= 2.0**-log2_below / np.abs(x).max(axis=1, keepdims=True)
     fmt = rn.blocks.block_format(name)
     y = rn.dequantize(rn.quantize(x, fmt, tensor_amax=1.0)).astype(np.float64)
-    return float(np.mean(((x - y) ** 2).sum(axis=1) / (x.astype(float) ** 2).sum(axis=1)))
+    return float(
+        np.mean(((x - y) ** 2).sum(axis=1) / (x.astype(float) ** 2).sum(axis=1))
+    )
 
 
 def main() -> None:

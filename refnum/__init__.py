@@ -1,6 +1,6 @@
 """refnum: the arithmetic of 4- and 8-bit training, exact to the bit, in NumPy."""
 
-from refnum import blocks, formats, random
+from refnum import blocks, formats, metrics, random
 from refnum._version import __version__
 from refnum.blocks import (
     MXFP4,
@@ -14,7 +14,10 @@ from refnum.blocks import (
     BlockFormat,
     Quantized,
     dequantize,
+    hadamard,
     quantize,
+    swizzle_scales,
+    unswizzle_scales,
 )
 from refnum.formats import (
     BF16,
@@ -121,9 +124,13 @@ __all__ = [
     "encode",
     "format",
     "formats",
+    "hadamard",
+    "metrics",
     "pack",
     "quantize",
     "random",
     "round_to",
+    "swizzle_scales",
     "unpack",
+    "unswizzle_scales",
 ]

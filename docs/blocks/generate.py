@@ -26,7 +26,7 @@ def _page(name: str, note: dict[str, str]) -> str:
         [
             f"# {note['title']}",
             "",
-            f"`rn.blocks.block_format(\"{name}\")`. Used by: {note['used']}",
+            f'`rn.blocks.block_format("{name}")`. Used by: {note["used"]}',
             "",
             note["note"].strip(),
             "",

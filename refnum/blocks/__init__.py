@@ -1,13 +1,22 @@
-"""Scales shared by blocks: records, rules, `quantize` and `dequantize`."""
+"""Scales shared by blocks, their layouts, and the rotations before them."""
 
-from refnum.blocks import arithmetic, presets, rule
+from refnum.blocks import arithmetic, exact, presets, rule
 from refnum.blocks.arithmetic import Arithmetic
 from refnum.blocks.block_format import BlockFormat, TensorScale
 from refnum.blocks.describe import describe
+from refnum.blocks.hadamard import hadamard
+from refnum.blocks.layout import (
+    pack_ue8m0,
+    swizzle_scales,
+    swizzled_offset,
+    unpack_ue8m0,
+    unswizzle_scales,
+)
 from refnum.blocks.presets import *
 from refnum.blocks.quantize import Quantized, dequantize, quantize
 from refnum.blocks.reciprocal import approximate_reciprocal
 from refnum.blocks.rule import *
+from refnum.blocks.signs import hadamard_signs, random_signs
 
 __all__ = [
     "Arithmetic",
@@ -18,7 +27,16 @@ __all__ = [
     "arithmetic",
     "dequantize",
     "describe",
+    "exact",
+    "hadamard",
+    "hadamard_signs",
+    "pack_ue8m0",
     "quantize",
+    "random_signs",
+    "swizzle_scales",
+    "swizzled_offset",
+    "unpack_ue8m0",
+    "unswizzle_scales",
 ]
 __all__ += presets.__all__
 __all__ += rule.__all__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 from refnum.blocks.rule import ScaleRule
 from refnum.formats import Cast, Format
@@ -30,10 +31,9 @@ class TensorScale:
     span: str | int = "tensor"
 
     def __post_init__(self) -> None:
-        if not self.limit > 0:
-            raise ValueError(f"limit is {self.limit}; it must be positive")
-        numeric = isinstance(self.span, int) and self.span > 0
-        if not numeric and self.span not in ("tensor", "row"):
+        if not 0 < self.limit < inf:
+            raise ValueError(f"limit is {self.limit}; it must be positive and finite")
+        if not _is_size(self.span) and self.span not in ("tensor", "row"):
             raise ValueError(f"span is {self.span!r}; tensor, row or a size is allowed")
 
 
@@ -99,7 +99,7 @@ class BlockFormat:
 
     def __post_init__(self) -> None:
         sizes = self.block if isinstance(self.block, tuple) else (self.block,)
-        sized = all(isinstance(n, int) and n > 0 for n in sizes)
+        sized = all(_is_size(n) for n in sizes)
         tile = len(sizes) == 2 or not isinstance(self.block, tuple)
         if not (sized and tile) and self.block not in ("row", "tensor"):
             raise ValueError(
@@ -107,8 +107,10 @@ class BlockFormat:
             )
         if self.convention not in ("decode", "encode"):
             raise ValueError(f"convention is {self.convention!r}; decode or encode is")
-        if not self.prescale > 0:
-            raise ValueError(f"prescale is {self.prescale}; it must be positive")
+        if not 0 < self.prescale < inf:
+            raise ValueError(
+                f"prescale is {self.prescale}; it must be positive and finite"
+            )
         if self.alternate is not None and self.scale.bits != 7:
             raise ValueError(
                 f"{self.scale.name} has no spare bit for an alternate format"
@@ -121,3 +123,7 @@ class BlockFormat:
 
     def __str__(self) -> str:
         return self.name or f"{self.element}/{self.scale}/{self.block}"
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0

@@ -165,7 +165,7 @@ def _round_mantissa(x: Fraction, bits: int) -> Fraction:
     while 0 < x < spacing:
         spacing /= 2
     spacing /= 2**bits
-    return spacing * round(x / spacing)  # Python rounds ties to even
+    return Fraction(round(x / spacing)) * spacing  # Python rounds ties to even
 
 
 def _statistic(x: Sequence[Single], rule: ScaleRule) -> Single:

@@ -7,8 +7,9 @@ filled with zeros, row by row, and never runs on into the next row.
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -39,14 +40,21 @@ class Geometry:
     tile: tuple[int, int]
 
     @classmethod
-    def of(cls, shape: tuple[int, ...], axis: int, fmt: BlockFormat) -> Geometry:
+    def of(
+        cls, shape: tuple[int, ...], axis: SupportsIndex, fmt: BlockFormat
+    ) -> Geometry:
         """Return the blocks of `fmt` in an array of that shape.
 
         Raises
         ------
+        TypeError
+            If the axis is no integer.
         ValueError
             If the axis does not exist, or a tile needs a second one.
         """
+        if not isinstance(axis, SupportsIndex):
+            raise TypeError(f"axis must be an integer, not {axis!r}")
+        axis = operator.index(axis)
         if not shape:
             raise ValueError("a scalar has no axis to block; one dimension is needed")
         if not -len(shape) <= axis < len(shape):
@@ -81,6 +89,13 @@ class Geometry:
         return (batches, -(-rest[-1] // rows), rows, -(-length // columns), columns)
 
     @property
+    def _bare(self) -> tuple[int, int, int]:
+        """(batches, rows, columns) without padding."""
+        batches, row_tiles, rows, _, _ = self._tiled
+        *rest, length = self._moved
+        return (batches, rest[-1] if rows > 1 else row_tiles, length)
+
+    @property
     def size(self) -> int:
         """Elements of a block."""
         return self.tile[0] * self.tile[1]
@@ -103,13 +118,14 @@ class Geometry:
         moved = np.moveaxis(x.reshape(self.shape), self.axis, -1)
         batches, row_tiles, rows, column_tiles, columns = self._tiled
         height, length = row_tiles * rows, column_tiles * columns
-        flat: _Array = moved.reshape(batches, -1, moved.shape[-1])
-        if (flat.shape[1], flat.shape[2]) != (height, length):
+        flat: _Array = moved.reshape(self._bare)
+        if flat.shape != (batches, height, length):
             padded = np.zeros((batches, height, length), x.dtype)
             padded[:, : flat.shape[1], : flat.shape[2]] = flat
             flat = padded
         tiles = flat.reshape(self._tiled)
-        return np.swapaxes(tiles, 2, 3).reshape(-1, self.size)
+        count = batches * row_tiles * column_tiles
+        return np.swapaxes(tiles, 2, 3).reshape(count, self.size)
 
     def from_blocks(self, blocks: _Array) -> _Array:
         """Return the array of a block view, without the padding."""
@@ -117,8 +133,7 @@ class Geometry:
         shape = (batches, row_tiles, column_tiles, rows, columns)
         flat: _Array = np.swapaxes(blocks.reshape(shape), 2, 3)
         flat = flat.reshape(batches, row_tiles * rows, column_tiles * columns)
-        *rest, length = self._moved
-        height = rest[-1] if rows > 1 else row_tiles
+        _, height, length = self._bare
         moved = flat[:, :height, :length].reshape(self._moved)
         return np.ascontiguousarray(np.moveaxis(moved, -1, self.axis))
 

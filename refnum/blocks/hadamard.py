@@ -149,18 +149,18 @@ def _rotate_exact(
     np.copyto(x, chunk)
     if signs is not None and signs_first:
         x *= signs
-    values = rotate_fast(x, spare, span) if span else None
-    if values is None:
-        values = rotate_carefully(x)[np.newaxis]  # one piece: (1, runs, size)
+    fast = rotate_fast(x, spare, span) if span else None
+    values: npt.NDArray[np.floating[Any]]  # (outer, runs, inner)
+    values = rotate_carefully(x)[np.newaxis] if fast is None else fast
     if signs is not None and not signs_first:
         values *= signs.reshape(len(values), 1, -1)
         values += 0.0  # sums of zero stay +0
     if target is not None:
         if target.exponent_bits == 8 and target.infinity and _is_normal(span):
-            round_significand(values, target.mantissa_bits + 1)
+            round_significand(np.asarray(values, np.float64), target.mantissa_bits + 1)
         else:
             values = round_to(values, target)
-    _write(values.astype(np.float32), out)
+    _write(values, out)
 
 
 def _is_normal(span: Span | None) -> bool:
@@ -194,12 +194,14 @@ def _rotate_butterfly(
         out[...] = round_to(out, target)
 
 
-def _write(x: npt.NDArray[np.float32], out: npt.NDArray[np.float32]) -> None:
+def _write(x: npt.NDArray[Any], out: npt.NDArray[np.float32]) -> None:
     """Copy values (outer, runs, inner), each run in pieces, to (runs, size)."""
     outer, runs, inner = x.shape
-    swapped, _ = swap_runs(x, out.reshape(runs, outer, inner))
-    if not np.may_share_memory(swapped, out):
-        out[...] = swapped.reshape(out.shape)
+    if 1 in (outer, runs):
+        np.copyto(out, x.reshape(out.shape), casting="same_kind")
+    else:
+        narrow = x.astype(np.float32, copy=False)
+        swap_runs(narrow, out.reshape(runs, outer, inner))
 
 
 def _is_plain(span: Span | None) -> bool:

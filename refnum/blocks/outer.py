@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -34,23 +35,21 @@ def outer_amax(
         return None
     span = fmt.tensor_scale.span
     per_row = geometry.blocks_per_row
-    rows = len(blocks) // per_row if per_row else 0
-    shape: tuple[int, ...] = () if span == "tensor" else (rows,)
-    if isinstance(span, int):
-        shape = (rows, -(-per_row // _blocks_per_run(span, geometry)))
     if given is not None:
-        return _as_amax(given, shape)
+        return _as_amax(given, _outer_shape(geometry, fmt))
     if span == "tensor":
-        parts = (largest(blocks[p]).max() for p in _chunks(blocks))
+        parts = (largest(blocks[p].reshape(1, -1)) for p in _chunks(blocks))
         return np.asarray(np.max(np.fromiter(parts, np.float32), initial=0), np.float32)
     each: Singles = np.empty(len(blocks), np.float32)
     for part in _chunks(blocks):
         each[part] = largest(blocks[part])
-    each = each.reshape(rows, per_row)
+    each = each.reshape(_rows(geometry), per_row)
     if isinstance(span, str):
         return np.asarray(np.max(each, axis=1, initial=0), np.float32)
     starts = np.arange(0, per_row, _blocks_per_run(span, geometry))
-    return np.asarray(np.maximum.reduceat(each, starts, axis=1) if each.size else each)
+    if not each.size:
+        return np.zeros(_outer_shape(geometry, fmt), np.float32)
+    return np.asarray(np.maximum.reduceat(each, starts, axis=1))
 
 
 def block_references(
@@ -81,9 +80,15 @@ def outer_scales(
     scale: np.float32 | Singles | None, geometry: Geometry, fmt: BlockFormat
 ) -> Singles:
     """Return the decode scale above each block, or one for all."""
+    if (scale is None) != (fmt.tensor_scale is None):
+        missing = "needs" if scale is None else "has no"
+        raise ValueError(f"{fmt} {missing} tensor scale; {scale!r} is given")
     if scale is None:
         return np.ones((), np.float32)
-    return _per_block(np.asarray(scale, np.float32), geometry, fmt)
+    outer, shape = np.asarray(scale, np.float32), _outer_shape(geometry, fmt)
+    if outer.shape not in ((), shape):
+        raise ValueError(f"the tensor scale has shape {outer.shape}; {shape} is needed")
+    return _per_block(outer, geometry, fmt)
 
 
 def _per_block(outer: Singles, geometry: Geometry, fmt: BlockFormat) -> Singles:
@@ -96,6 +101,22 @@ def _per_block(outer: Singles, geometry: Geometry, fmt: BlockFormat) -> Singles:
     assert isinstance(fmt.tensor_scale.span, int)
     run = np.arange(per_row) // _blocks_per_run(fmt.tensor_scale.span, geometry)
     return outer[:, run].reshape(-1)
+
+
+def _outer_shape(geometry: Geometry, fmt: BlockFormat) -> tuple[int, ...]:
+    assert fmt.tensor_scale is not None
+    span = fmt.tensor_scale.span
+    if span == "tensor":
+        return ()
+    if isinstance(span, str):
+        return (_rows(geometry),)
+    runs = -(-geometry.blocks_per_row // _blocks_per_run(span, geometry))
+    return (_rows(geometry), runs)
+
+
+def _rows(geometry: Geometry) -> int:
+    per_row = geometry.blocks_per_row
+    return math.prod(geometry.scale_shape) // per_row if per_row else 0
 
 
 def _blocks_per_run(span: int, geometry: Geometry) -> int:

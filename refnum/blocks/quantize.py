@@ -93,7 +93,7 @@ def quantize(
     Raises
     ------
     TypeError
-        If `x` holds no real numbers.
+        If `x` holds no real numbers, or another argument is of a wrong type.
     ValueError
         If the axis does not exist, a tile has no second axis, random bits are missing,
         or `tensor_amax` is given to a format without a tensor scale.
@@ -105,6 +105,7 @@ def quantize(
     >>> q.codes.tolist(), q.scales.tolist()
     ([[1, 10, 5, 7]], [[127]])
     """
+    _must_be(block_format, BlockFormat, "block_format")
     values = _as_float32(x)
     geometry = Geometry.of(values.shape, axis, block_format)
     blocks = geometry.to_blocks(values)
@@ -141,17 +142,29 @@ def dequantize(
         ``code * scale * tensor_scale``, multiplied from the left; formats whose
         arithmetic combines scales multiply the two scales first.
 
+    Raises
+    ------
+    TypeError
+        If `q` is no `Quantized` or `dtype` is none of the two.
+    ValueError
+        If codes, scales or tensor scale do not fit the format and each other.
+
     Examples
     --------
     >>> import refnum as rn
     >>> rn.dequantize(rn.quantize([[0.5, -1.1, 3.0, 6.0]], rn.MXFP4))
     array([[ 0.5, -1. ,  3. ,  6. ]], dtype=float32)
     """
+    _must_be(q, Quantized, "q")
     kind = np.dtype(dtype)
     if kind not in (np.float32, np.float64):
         raise TypeError(f"dtype must be float32 or float64, not {kind}")
     fmt = q.format
     geometry = Geometry.of(q.codes.shape, q.axis, fmt)
+    if np.shape(q.scales) != geometry.scale_shape:
+        raise ValueError(
+            f"scales have shape {np.shape(q.scales)}; {geometry.scale_shape} is needed"
+        )
     codes = geometry.to_blocks(q.codes)
     scales = geometry.scales_to_blocks(q.scales)
     outer = outer_scales(q.tensor_scale, geometry, fmt).astype(kind)
@@ -227,6 +240,11 @@ def _chunks(blocks: npt.NDArray[Any]) -> Iterator[slice]:
     count, size = blocks.shape
     length = max(1, _CHUNK // size)
     return (slice(i, min(i + length, count)) for i in range(0, count, length))
+
+
+def _must_be(value: object, kind: type, name: str) -> None:
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be a {kind.__name__}, not {type(value).__name__}")
 
 
 def _as_float32(x: npt.ArrayLike) -> Singles:

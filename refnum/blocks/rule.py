@@ -8,6 +8,7 @@ and of the libraries differ in these fields and in nothing else.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import inf
 
 import refnum.blocks.arithmetic as orders
 from refnum.blocks.arithmetic import Arithmetic
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 _UP, _DOWN = Rounding.TOWARD_POSITIVE, Rounding.TOWARD_ZERO
-# A non-finite magnitude makes the scale NaN; finite overflow saturates.
+# An infinite magnitude makes the scale NaN; finite overflow saturates.
 _NAN_STAYS = Saturation.PROPAGATE
 
 
@@ -85,7 +86,7 @@ class ScaleRule:
 
     def __post_init__(self) -> None:
         named = self.unit in ("max", "power")
-        if not named and (isinstance(self.unit, str) or not self.unit > 0):
+        if not named and (isinstance(self.unit, str) or not 0 < self.unit < inf):
             raise ValueError(
                 f"unit is {self.unit!r}; a positive number, max or power is"
             )
@@ -142,8 +143,11 @@ NEAREST = ScaleRule(
 )
 """amax / max, to the nearest power of two by value."""
 
-RCEIL = ScaleRule("rceil", Cast(_UP, _NAN_STAYS), arithmetic=orders.MULTIPLY)
-"""amax * (1 / max), rounded up: NVIDIA's; nothing saturates."""
+RCEIL = ScaleRule("rceil", Cast(_UP), arithmetic=orders.MULTIPLY)
+"""amax * (1 / max), rounded up: NVIDIA's; no finite value saturates.
+
+An infinite magnitude gives the largest scale, as ``cvt.rp.satfinite`` does.
+"""
 
 RCEIL_DIVIDE = replace(RCEIL, name="rceil_divide", arithmetic=orders.DIVIDE)
 """amax / max, rounded up: cuBLAS' text."""

@@ -34,6 +34,12 @@ from refnum.golden.blocks import block_bundle, block_cases
 from refnum.golden.bundle import Bundle
 from refnum.golden.philox import philox_file
 from refnum.golden.record import GoldenFile
+from refnum.golden.rotations import (
+    hadamard_bundle,
+    hadamard_cases,
+    layout_bundle,
+    layout_cases,
+)
 from refnum.golden.scales import scale_file, scale_formats
 from refnum.golden.tensors import TensorCase
 
@@ -134,7 +140,7 @@ def entries() -> tuple[Entry, ...]:
         _stochastics(),
         _philox(),
     )
-    groups = *scalars, _scales(), _quantized()
+    groups = *scalars, _scales(), _quantized(), _rotations()
     every = [entry for group in groups for entry in group]
     return tuple(sorted(every, key=lambda entry: entry.path))
 
@@ -200,6 +206,13 @@ def _quantized() -> Iterator[Entry]:
         yield Entry(path, partial(_quantize, path, fmt, case))
 
 
+def _rotations() -> Iterator[Entry]:
+    for path, size, signs in hadamard_cases():
+        yield Entry(path, partial(_rotate, path, size, signs))
+    for path, shape, tile in layout_cases():
+        yield Entry(path, partial(_swizzle, shape, tile))
+
+
 def _encode(
     fmt: Format, cast: Cast, name: str | None = None, *, thorough: bool = False
 ) -> Entry:
@@ -254,6 +267,14 @@ def _quantize(
     path: str, fmt: BlockFormat, case: TensorCase, options: Options
 ) -> Bundle:
     return block_bundle(fmt, case, options.key(path))
+
+
+def _rotate(path: str, size: int, signs: str, options: Options) -> Bundle:
+    return hadamard_bundle(size, signs, options.key(path))
+
+
+def _swizzle(shape: tuple[int, ...], tile: tuple[int, int], _: Options) -> Bundle:
+    return layout_bundle(shape, tile)
 
 
 def _blocks(path: str, rounds: int, options: Options) -> GoldenFile:

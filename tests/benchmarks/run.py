@@ -30,6 +30,7 @@ TOPICS = {
     "round_to": "formats",
     "stochastic": "formats",
     "pack": "formats",
+    "hadamard": "hadamard",
 }
 
 
