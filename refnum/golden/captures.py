@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from refnum.formats import Cast, Format, Rounding, format
 
-__all__ = ["Conversion", "Words", "conversions", "random_words"]
+__all__ = ["Conversion", "Words", "conversions", "load_capture", "random_words"]
 
 _FOLDER = Path("hardware/h100")
 _BLOCK = 1 << 24
@@ -102,7 +102,7 @@ def conversions(golden: Path) -> list[Conversion]:
     OSError
         If one is missing.
     """
-    codes = _arrays(golden / _FOLDER / "cvt_bf16.npz")
+    codes = load_capture(golden, "cvt_bf16.npz")
     digests = _digests(golden / _FOLDER / "cvt_f32_digests.json")
     every = [_every_bf16(name, array) for name, array in codes.items()]
     return every + [_float32_blocks(name, by) for name, by in digests.items()]
@@ -111,7 +111,7 @@ def conversions(golden: Path) -> list[Conversion]:
 def random_words(golden: Path) -> list[Words]:
     """Return the captured random numbers, one `Words` a function."""
     groups: dict[str, list[tuple[tuple[int, ...], npt.NDArray[np.generic]]]] = {}
-    for key, array in _arrays(golden / _FOLDER / "philox.npz").items():
+    for key, array in load_capture(golden, "philox.npz").items():
         function, arguments = _split(key)
         groups.setdefault(function, []).append((arguments, array))
     return [
@@ -182,7 +182,9 @@ def _split(key: str) -> tuple[str, tuple[int, ...]]:
     return ".".join(words[: len(words) - len(numbers)]), numbers
 
 
-def _arrays(path: Path) -> dict[str, npt.NDArray[np.generic]]:
+def load_capture(golden: Path, name: str) -> dict[str, npt.NDArray[np.generic]]:
+    """Return the arrays of one capture, by their names."""
+    path = golden / _FOLDER / name
     try:
         with np.load(path, allow_pickle=False) as archive:
             return dict(archive)

@@ -8,16 +8,17 @@ explains the difference, and the inputs that differ are told by their kind.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import fields, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from refnum.formats import Cast, Format, Rounding, casts, encode
+from refnum.golden.captured_blocks import block_rows
 from refnum.golden.captures import Conversion, Words, conversions, random_words
+from refnum.golden.row import Row
 from refnum.random import (
     torch_cuda_words,
     torch_uniform,
@@ -32,45 +33,6 @@ _TIES_OUT, _TIES_IN = Cast(Rounding.NEAREST_AWAY), Cast(Rounding.NEAREST_ZERO)
 _FLOAT32_NORMAL = np.float32(2.0**-126)
 
 
-@dataclass(frozen=True)
-class Row:
-    """One capture: how many cases it has, how many equal the default, and why not.
-
-    Parameters
-    ----------
-    capture : str
-        What ran on the chip.
-    cases : int
-        How many results were compared.
-    differing : int, optional
-        How many differ from the default cast; None if no cast gives the captured
-        digests, so that it cannot be told.
-    policy : str, optional
-        What gives every captured result; None if nothing does.
-    choices : mapping of str to str
-        The fields of that cast which decide, as opposed to the default.
-    kinds : mapping of str to int
-        The differing cases by the kind of their input.
-    """
-
-    capture: str
-    cases: int
-    differing: int | None
-    policy: str | None
-    choices: dict[str, str]
-    kinds: dict[str, int]
-
-    @property
-    def explained(self) -> bool:
-        """Whether a named policy gives every captured result."""
-        return self.policy is not None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the row in JSON's types."""
-        equal = None if self.differing is None else self.cases - self.differing
-        return {**asdict(self), "equal": equal, "explained": self.explained}
-
-
 def demonstrate(golden: Path) -> Iterator[Row]:
     """Yield one row a capture below a folder of golden files.
 
@@ -83,6 +45,7 @@ def demonstrate(golden: Path) -> Iterator[Row]:
     """
     for conversion in conversions(golden):
         yield _conversion_row(conversion)
+    yield from block_rows(golden)
     for words in random_words(golden):
         yield _words_row(words)
 
