@@ -150,7 +150,7 @@ def test_demo():
     done = run("demo", text=True)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert lines[-1] == "26 captures: 17 equal, 9 explained, none unexplained"
+    assert lines[-1] == "32 captures: 18 equal, 14 explained, none unexplained"
     columns = {line.index("  casts.") for line in lines if "  casts." in line}
     assert len(columns) == 1  # aligned
     assert max(map(len, lines)) < 140
@@ -177,4 +177,4 @@ def test_demo_fails_where_nothing_explains(tmp_path, capsys):
     assert main(["demo", "--golden", str(tmp_path)]) == 1
     out = capsys.readouterr().out
     assert "65,536           ?           ?  NOTHING\n" in out
-    assert out.endswith("4 captures: 3 equal, 0 explained, 1 unexplained\n")
+    assert out.endswith("10 captures: 4 equal, 5 explained, 1 unexplained\n")

@@ -36,7 +36,7 @@ def edit(folder, name, change):
 
 
 def test_every_capture_is_explained(rows):
-    assert len(rows) == 26
+    assert len(rows) == 32
     assert [row.capture for row in rows.values() if not row.explained] == []
 
 
@@ -105,3 +105,30 @@ def test_a_capture_of_another_shape(copy):
 def test_missing_captures(tmp_path):
     with pytest.raises(FileNotFoundError):
         list(demonstrate(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "differing"),
+    [
+        ("mxfp4_nvidia", {"scales": 422, "codes": 11664}),
+        ("nvfp4", {}),
+        ("nvfp4_flashinfer", {"scales": 0, "codes": 41}),
+        ("nvfp4_vllm", {"scales": 0, "codes": 7859}),
+    ],
+)
+def test_blocks_of_the_chip_are_those_of_the_named_format(rows, name, differing):
+    row = rows[f"CUDA kernel, {name}"]
+    assert row.policy == f"blocks.{name.upper()}"
+    assert row.kinds == differing
+
+
+def test_a_wrong_scale_of_the_chip_is_not_explained(tmp_path):
+    copy = tmp_path / "golden"
+    shutil.copytree(GOLDEN / "hardware", copy / "hardware")
+    path = copy / "hardware/h100/blocks.npz"
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    arrays["nvfp4.scales"][3, 0] ^= 1
+    np.savez(path, **arrays)
+    (wrong,) = [row for row in demonstrate(copy) if not row.explained]
+    assert (wrong.capture, wrong.differing) == ("CUDA kernel, nvfp4", 1)
