@@ -1,6 +1,6 @@
 """refnum: the arithmetic of 4- and 8-bit training, exact to the bit, in NumPy."""
 
-from refnum import blocks, formats, metrics, random
+from refnum import blocks, formats, metrics, products, random
 from refnum._version import __version__
 from refnum.blocks import (
     MXFP4,
@@ -66,6 +66,18 @@ from refnum.formats import (
     round_to,
     unpack,
 )
+from refnum.products import (
+    EXACT,
+    FMA_CHAIN,
+    PAIRWISE,
+    SEQUENTIAL,
+    MatrixInstruction,
+    gemm,
+    instruction,
+    kulisch_window,
+    matmul,
+    mma,
+)
 
 __all__ = [
     "BF16",
@@ -83,6 +95,8 @@ __all__ = [
     "E5M2FNUZ",
     "E5M3",
     "E6M2",
+    "EXACT",
+    "FMA_CHAIN",
     "FP16",
     "FP32",
     "INT4",
@@ -94,6 +108,8 @@ __all__ = [
     "MXFP8_E5M2",
     "MXINT8",
     "NVFP4",
+    "PAIRWISE",
+    "SEQUENTIAL",
     "TF32",
     "UE4M3",
     "UE4M4",
@@ -106,6 +122,7 @@ __all__ = [
     "BlockFormat",
     "Cast",
     "Format",
+    "MatrixInstruction",
     "MissingNaN",
     "NaNChoice",
     "NaNCodes",
@@ -124,9 +141,15 @@ __all__ = [
     "encode",
     "format",
     "formats",
+    "gemm",
     "hadamard",
+    "instruction",
+    "kulisch_window",
+    "matmul",
     "metrics",
+    "mma",
     "pack",
+    "products",
     "quantize",
     "random",
     "round_to",

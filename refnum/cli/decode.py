@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 
-from refnum.cli.values import parse_code
+from refnum.cli.values import read_codes
 from refnum.formats import decode, format
 
 __all__ = ["add_parser", "run"]
@@ -18,10 +18,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "decode",
         help="convert codes to values",
-        description="Convert hexadecimal codes to values, one a line.",
+        description="Convert hexadecimal codes to values, one a line. The decimal "
+        "numbers are the shortest that name the value in float64.",
     )
     parser.add_argument("format", metavar="FORMAT", help="name or alias of a format")
-    parser.add_argument("codes", metavar="CODE", nargs="+", help="a hexadecimal code")
+    parser.add_argument(
+        "codes",
+        metavar="CODE",
+        nargs="+",
+        help="a hexadecimal code; a .npy file of integers; - for standard input",
+    )
     parser.add_argument("--hex", action="store_true", help="print hexadecimal floats")
     parser.add_argument(
         "--json", action="store_true", help="print a JSON array of words"
@@ -31,8 +37,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Print the value of each code."""
-    codes = np.array([parse_code(text) for text in args.codes], np.int64)
-    values = decode(codes, format(args.format), np.float64).tolist()
+    fmt = format(args.format)
+    values = decode(read_codes(args.codes), fmt, np.float64).tolist()
     words = [value.hex() if args.hex else f"{value!r}" for value in values]
-    print(json.dumps(words) if args.json else "\n".join(words))
+    if args.json:
+        print(json.dumps(words))
+    else:
+        print(*words, sep="\n", end="\n" if words else "")
     return 0

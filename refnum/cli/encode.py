@@ -6,9 +6,10 @@ import argparse
 import json
 
 import numpy as np
+import numpy.typing as npt
 
 from refnum.cli.casting import add_cast_options, cast_of
-from refnum.cli.values import parse_value
+from refnum.cli.values import parse_code, read_values
 from refnum.formats import encode, format
 
 __all__ = ["add_parser", "run"]
@@ -26,13 +27,20 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "values",
         metavar="VALUE",
         nargs="+",
-        help="decimal, hexadecimal float, inf, nan",
+        help="decimal, hexadecimal float, inf, nan; a .npy file; - for standard input",
     )
     parser.add_argument(
-        "--bits", action="store_true", help="values are the bits of a float32, in hex"
+        "--bits",
+        action="store_true",
+        help="values are the bits of a float32 or float64, in hex",
     )
     add_cast_options(parser)
-    parser.add_argument("--random", metavar="HEX", help="random bits, the same for all")
+    parser.add_argument(
+        "--random",
+        metavar="HEX",
+        help="random bits of a stochastic rounding: one number for all values, or as "
+        "many as there are values, joined by commas",
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON array")
     parser.set_defaults(run=run)
 
@@ -40,11 +48,21 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Print the code of each value."""
     fmt, cast = format(args.format), cast_of(args)
-    values = np.array([parse_value(text, bits=args.bits) for text in args.values])
-    random = None
-    if args.random is not None:
-        random = np.full(values.shape, int(args.random, 16), np.uint32)
+    values = read_values(args.values, bits=args.bits)
+    random = None if args.random is None else _random(args.random, values.size)
     digits = -(-fmt.bits // 4)
-    codes = [f"{code:0{digits}x}" for code in encode(values, fmt, cast, random=random)]
-    print(json.dumps(codes) if args.json else "\n".join(codes))
+    codes = encode(values, fmt, cast, random=random).tolist()
+    words = [f"{code:0{digits}x}" for code in codes]
+    if args.json:
+        print(json.dumps(words))
+    else:
+        print(*words, sep="\n", end="\n" if words else "")
     return 0
+
+
+def _random(text: str, count: int) -> npt.NDArray[np.uint32]:
+    """Return the random bits of each value."""
+    words = np.array([parse_code(word) for word in text.split(",")], np.uint32)
+    if words.size not in (1, count):
+        raise ValueError(f"--random has {words.size} numbers for {count} values")
+    return np.array(np.broadcast_to(words, (count,)))

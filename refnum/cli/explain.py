@@ -5,27 +5,22 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from dataclasses import dataclass
-from fractions import Fraction
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from refnum.cli.libraries import libraries_of
+from refnum.cli.places import Neighbour, Place, place_of
 from refnum.cli.values import parse_value
-from refnum.formats import (
-    Cast,
-    Format,
-    Rounding,
-    Saturation,
-    casts,
-    encode,
-    exact,
-    format,
-)
+from refnum.formats import Cast, Format, Rounding, Saturation, decode, encode, format
+from refnum.golden.inputs import number
 
 __all__ = ["add_parser", "explain", "run"]
 
 _MODES = tuple(mode for mode in Rounding if not mode.is_stochastic)
+_WIDTH = 88
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -37,11 +32,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "between them, which way each rounding goes and what each library returns.",
     )
     parser.add_argument(
-        "value", metavar="VALUE", help="decimal, hexadecimal float, inf"
+        "value", metavar="VALUE", help="decimal, hexadecimal float, inf, nan"
     )
     parser.add_argument("format", metavar="FORMAT", help="name or alias of a format")
     parser.add_argument(
-        "--bits", action="store_true", help="the value is the bits of a float32, in hex"
+        "--bits",
+        action="store_true",
+        help="the value is the bits of a float32 or float64, in hex",
     )
     parser.add_argument("--json", action="store_true", help="print a JSON object")
     parser.set_defaults(run=run)
@@ -49,140 +46,205 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Print the explanation."""
-    told = explain(parse_value(args.value, bits=args.bits), format(args.format))
-    print(json.dumps(told, indent=1) if args.json else _text(told))
+    value, fmt = parse_value(args.value, bits=args.bits), format(args.format)
+    if args.json:
+        print(json.dumps(explain(value, fmt), indent=1))
+    else:
+        print("\n".join(_text(value, fmt)))
     return 0
 
 
-@dataclass(frozen=True)
-class _Place:
-    """Where a magnitude lies among the magnitudes of a format."""
-
-    below: int
-    above: int
-    nu: Fraction
-
-
 def explain(value: float, fmt: Format) -> dict[str, Any]:
-    """Return what there is to say of a value and a format, ready for JSON."""
+    """Return what there is to say of a value and a format, in JSON's types.
+
+    Codes are in hexadecimal, values are texts. A library that rounds stochastically has
+    two codes, those of the smallest and of the largest random number.
+
+    Examples
+    --------
+    >>> import refnum as rn
+    >>> told = explain(465.0, rn.E4M3)
+    >>> told["place"]["nu"], told["libraries"]["CUDA"], told["libraries"]["ML_DTYPES"]
+    ('17/32', ['7e'], ['7f'])
+    """
+    place = place_of(value, fmt)
     return {
-        "value": repr(value),
+        "value": number(value),
         "hexadecimal": value.hex(),
-        "float64": f"{int(np.float64(value).view(np.uint64)):016x}",
+        "float64": _float64(value),
         "float32": _float32(value),
+        "float32_is_exact": _is_float32(value),
         "format": fmt.name,
-        "place": _place_words(value, fmt),
-        "roundings": _grouped({m.value: _codes(value, fmt, m) for m in _MODES}),
-        "libraries": _grouped(
-            {name: _one(value, fmt, getattr(casts, name)) for name in casts.names()}
-        ),
+        "place": {
+            "kind": place.kind,
+            "toward_zero": _to_dict(place.toward_zero, fmt),
+            "midpoint": None if place.midpoint is None else number(place.midpoint),
+            "away_from_zero": _to_dict(place.away_from_zero, fmt),
+            "nu": None if place.nu is None else str(place.nu),
+        },
+        "roundings": {
+            mode.value: {s.value: _digits(c, fmt) for s, c in codes.items()}
+            for mode, codes in _roundings(value, fmt).items()
+        },
+        "libraries": {
+            name: [_digits(code, fmt) for code in codes]
+            for name, codes in _libraries(value, fmt).items()
+        },
     }
+
+
+def _roundings(value: float, fmt: Format) -> dict[Rounding, dict[Saturation, int]]:
+    """Return the code by each deterministic rounding with each saturation."""
+    return {
+        mode: {s: int(encode(value, fmt, Cast(mode, s))) for s in Saturation}
+        for mode in _MODES
+    }
+
+
+def _libraries(value: float, fmt: Format) -> dict[str, tuple[int, ...]]:
+    """Return the code of each library, two where the random bits decide."""
+    known = libraries_of(fmt, finite=math.isfinite(value))
+    return {name: _codes(value, fmt, cast) for name, cast in known.items()}
+
+
+def _codes(value: float, fmt: Format, cast: Cast) -> tuple[int, ...]:
+    bits = cast.resolve(fmt).random_bits
+    if bits is None:
+        return (int(encode(value, fmt, cast)),)
+    ends = np.array([0, (1 << bits) - 1], np.uint32)
+    codes = encode([value, value], fmt, cast, random=ends).tolist()
+    return tuple(dict.fromkeys(codes))
+
+
+def _text(value: float, fmt: Format) -> Iterator[str]:
+    shown = value.hex() if math.isfinite(value) else ""
+    rounded = "" if _is_float32(value) else " (rounded)"
+    yield " = ".join(filter(None, [f"{value!r}", shown]))
+    yield f"float64 {_float64(value)}  float32 {_float32(value)}{rounded}"
+    yield ""
+    yield f"in {fmt}:"
+    yield from (f"  {line}" for line in _place_lines(value, fmt))
+    yield ""
+    yield "roundings:"
+    answers = {
+        mode.value: _by_saturation(codes, fmt)
+        for mode, codes in _roundings(value, fmt).items()
+    }
+    yield from _grouped(answers)
+    if place_of(value, fmt).kind == "between":
+        yield "  away from zero in that share of the draws, to within the random bits"
+        yield from _wrapped(mode.value for mode in Rounding if mode.is_stochastic)
+    yield ""
+    answers = {
+        name: " or ".join(_named(code, fmt) for code in codes)
+        for name, codes in _libraries(value, fmt).items()
+    }
+    yield "libraries:" if answers else f"libraries: none converts to {fmt}"
+    yield from _grouped(answers)
+
+
+def _place_lines(value: float, fmt: Format) -> Iterator[str]:
+    place = place_of(value, fmt)
+    if value < 0 and not fmt.signed:
+        yield f"{fmt} has no sign; this is the place of the absolute value"
+    if place.kind == "nan":
+        yield "no place: a NaN" + ("" if fmt.nan_code is not None else ", without code")
+    elif place.kind == "infinity":
+        code = fmt.infinity_code
+        yield "no place: an infinity" + (", without code" if code is None else "")
+    elif place.kind == "exact" and place.toward_zero:
+        yield f"exactly {_neighbour(place.toward_zero, fmt)}"
+    else:
+        yield from _between(place, fmt)
+
+
+def _between(place: Place, fmt: Format) -> Iterator[str]:
+    if place.kind == "overflow":
+        yield "past the largest finite value"
+    if place.kind == "below":
+        yield "below the smallest value, and there is no zero"
+    if place.toward_zero:
+        yield f"toward zero     {_neighbour(place.toward_zero, fmt)}"
+    if place.midpoint is not None:
+        yield f"midpoint        {_readable(place.midpoint)}"
+    if place.away_from_zero:
+        yield f"away from zero  {_neighbour(place.away_from_zero, fmt)}"
+    if place.nu is not None:
+        yield f"it lies at      {_share(place)} of the way from zero"
+
+
+def _share(place: Place) -> str:
+    """Return nu: a fraction, and a decimal where the fraction does not read well."""
+    nu = place.nu
+    if nu is None or nu.denominator <= 1024:
+        return str(nu)
+    return f"{nu} = {float(nu):.6g}"
+
+
+def _neighbour(neighbour: Neighbour, fmt: Format) -> str:
+    value = _readable(neighbour.value)
+    if neighbour.code is None:
+        return f"{value}, without code"
+    return f"0x{_digits(neighbour.code, fmt)} = {value}"
+
+
+def _by_saturation(codes: Mapping[Saturation, int], fmt: Format) -> str:
+    groups: dict[int, list[str]] = {}
+    for saturation, code in codes.items():
+        groups.setdefault(code, []).append(saturation.value)
+    if len(groups) == 1:
+        return _named(next(iter(groups)), fmt)
+    return "; ".join(f"{', '.join(s)}: {_named(c, fmt)}" for c, s in groups.items())
+
+
+def _grouped(answers: Mapping[str, str]) -> Iterator[str]:
+    """Yield each answer once, and under it who gives it."""
+    groups: dict[str, list[str]] = {}
+    for name, answer in answers.items():
+        groups.setdefault(answer, []).append(name)
+    for answer, names in groups.items():
+        yield f"  {answer}"
+        yield from _wrapped(names)
+
+
+def _wrapped(names: Iterable[str]) -> list[str]:
+    indent = " " * 6
+    return textwrap.wrap(
+        ", ".join(names), _WIDTH, initial_indent=indent, subsequent_indent=indent
+    )
+
+
+def _to_dict(neighbour: Neighbour | None, fmt: Format) -> dict[str, str | None] | None:
+    if neighbour is None:
+        return None
+    code = None if neighbour.code is None else _digits(neighbour.code, fmt)
+    return {"code": code, "value": number(neighbour.value)}
+
+
+def _named(code: int, fmt: Format) -> str:
+    value = float(decode([code], fmt, np.float64)[0])
+    return f"0x{_digits(code, fmt)} = {_readable(value)}"
+
+
+def _readable(value: float) -> str:
+    """Return an exact text of a number, and a decimal where that does not read well."""
+    text = number(value)
+    return text if len(text) <= 16 else f"{text} (about {value:.9g})"
+
+
+def _digits(code: int, fmt: Format) -> str:
+    return f"{code:0{-(-fmt.bits // 4)}x}"
+
+
+def _float64(value: float) -> str:
+    return f"{int(np.float64(value).view(np.uint64)):016x}"
 
 
 def _float32(value: float) -> str:
     with np.errstate(over="ignore", under="ignore"):
-        single = np.float32(value)
-    exact_value = math.isnan(value) or float(single) == value
-    return f"{int(single.view(np.uint32)):08x}" + ("" if exact_value else " (rounded)")
+        return f"{int(np.float32(value).view(np.uint32)):08x}"
 
 
-def _place_words(value: float, fmt: Format) -> list[str]:
-    if math.isnan(value) or math.isinf(value):
-        return ["not finite: the saturation and the NaN policy decide"]
-    if value < 0 and not fmt.signed:
-        return [f"negative: {fmt.name} has no sign, the policy for negatives decides"]
-    place = _place(abs(Fraction(value)), fmt)
-    if place is None:
-        return [
-            f"beyond the largest finite value {fmt.max:g} ({_hex(fmt.max_code, fmt)})"
-        ]
-    if 0 <= abs(value) < exact.decode(0, fmt):
-        return [f"below the smallest value, that of {_hex(0, fmt)}"]
-    sign = fmt.sign_mask if math.copysign(1, value) < 0 and fmt.signed else 0
-    if place.nu == 0:
-        return [f"is the value of {_hex(place.below | sign, fmt)}"]
-    low, high = (exact.decode(c, fmt) for c in (place.below, place.above))
-    middle = (Fraction(low) + Fraction(high)) / 2
-    share = f"{place.nu} of the way" if place.nu.denominator < 10**6 else "in between"
-    side = "the midpoint" if place.nu * 2 == 1 else share
-    return [
-        f"towards zero    {_hex(place.below | sign, fmt)} = {_number(low)}",
-        f"midpoint        {_number(middle)}",
-        f"away from zero  {_hex(place.above | sign, fmt)} = {_number(high)}",
-        f"it lies at {side} ({float(place.nu):.6g}), in magnitudes",
-    ]
-
-
-def _place(size: Fraction, fmt: Format) -> _Place | None:
-    """Return the neighbours of a magnitude, None beyond the largest."""
-    if fmt.twos_complement:
-        fmt = Format(fmt.name, 0, fmt.mantissa_bits, fmt.bias)
-    if size > Fraction(fmt.max):
-        return None
-    below, top = 0, fmt.max_code  # the largest code at or below, by bisection
-    while below < top:
-        middle = (below + top + 1) // 2
-        if Fraction(exact.decode(middle, fmt)) <= size:
-            below = middle
-        else:
-            top = middle - 1
-    low = Fraction(exact.decode(below, fmt))
-    if below == fmt.max_code or low == size:
-        return _Place(below, below, Fraction(0))
-    high = Fraction(exact.decode(below + 1, fmt))
-    return _Place(below, below + 1, (size - low) / (high - low))
-
-
-def _codes(value: float, fmt: Format, mode: Rounding) -> str:
-    words = {
-        saturation: _one(value, fmt, Cast(mode, saturation))
-        for saturation in Saturation
-    }
-    if len(set(words.values())) == 1:
-        return words[Saturation.FINITE]
-    return ", ".join(f"{s.value} {word}" for s, word in words.items())
-
-
-def _one(value: float, fmt: Format, cast: Cast) -> str:
-    resolved = cast.resolve(fmt)
-    if resolved.random_bits is not None:
-        last = np.uint32((1 << resolved.random_bits) - 1)
-        ends = [
-            int(encode([value], fmt, cast, random=np.array([r], np.uint32))[0])
-            for r in (np.uint32(0), last)
-        ]
-        return " or ".join(dict.fromkeys(_named(code, fmt) for code in ends))
-    return _named(int(encode([value], fmt, cast)[0]), fmt)
-
-
-def _named(code: int, fmt: Format) -> str:
-    return f"{_hex(code, fmt)} = {_number(exact.decode(code, fmt)) if fmt.bits < 20 else '?'}"
-
-
-def _hex(code: int, fmt: Format) -> str:
-    return f"{code:#0{2 + -(-fmt.bits // 4)}x}"
-
-
-def _number(value: Fraction | float) -> str:
-    return f"{float(value):.17g}"
-
-
-def _grouped(answers: dict[str, str]) -> dict[str, list[str]]:
-    groups: dict[str, list[str]] = {}
-    for name, answer in answers.items():
-        groups.setdefault(answer, []).append(name)
-    return groups
-
-
-def _text(told: dict[str, Any]) -> str:
-    lines = [
-        f"{told['value']} = {told['hexadecimal']}",
-        f"float64 {told['float64']}  float32 {told['float32']}",
-        "",
-        f"in {told['format']}:",
-        *(f"  {line}" for line in told["place"]),
-    ]
-    for title in ("roundings", "libraries"):
-        lines += ["", f"{title}:"]
-        lines += [f"  {answer}: {', '.join(n)}" for answer, n in told[title].items()]
-    return "\n".join(lines)
+def _is_float32(value: float) -> bool:
+    with np.errstate(over="ignore", under="ignore"):
+        return math.isnan(value) or float(np.float32(value)) == value

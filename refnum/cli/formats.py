@@ -10,11 +10,16 @@ from typing import Any
 from refnum.blocks import block_format, describe
 from refnum.blocks import names as block_names
 from refnum.formats import FORMATS, Format, NaNCodes, aliases, format
+from refnum.golden.inputs import number
 
 __all__ = ["add_parser", "format_table", "run"]
 
 _WIDEST_TABLE = 9  # bits of the formats whose values are listed
-_HEADS = ("format", "S.E.M", "bias", "max", "smallest", "subnormal", "inf", "NaN")
+_ROW = 8  # values a line
+_HEADS = (
+    *("format", "bits", "S.E.M", "bias", "largest"),
+    *("smallest normal", "smallest", "infinity", "NaN"),
+)
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -60,23 +65,31 @@ def _line(row: tuple[str, ...], widths: list[int]) -> str:
 
 
 def _row(fmt: Format) -> tuple[str, ...]:
-    subnormal = f"{fmt.smallest_subnormal:.6g}" if fmt.zero else "none"
     return (
         fmt.name,
+        str(fmt.bits),
         f"{int(fmt.signed)}.{fmt.exponent_bits}.{fmt.mantissa_bits}",
         str(fmt.bias),
-        f"{fmt.max:.6g}",
-        f"{fmt.smallest_normal:.6g}",
-        subnormal,
-        "yes" if fmt.infinity else "no",
+        number(fmt.max),
+        number(fmt.smallest_normal),
+        number(fmt.smallest_subnormal),
+        "none" if fmt.infinity_code is None else _hex(fmt.infinity_code, fmt),
         _nan(fmt),
     )
 
 
 def _nan(fmt: Format) -> str:
+    """Return the NaN codes, of those that differ in the sign the positive ones."""
     if fmt.nan_code is None:
         return "none"
-    return f"{fmt.nan_code:#x}" + ("…" if fmt.nan is NaNCodes.TOP_EXPONENT else "")
+    last = _hex(fmt.nan_code, fmt)
+    if fmt.nan is not NaNCodes.TOP_EXPONENT:
+        return last
+    return f"{_hex(fmt.max_code + 2, fmt)} to {last}"
+
+
+def _hex(code: int, fmt: Format) -> str:
+    return f"{code:#0{2 + -(-fmt.bits // 4)}x}"
 
 
 def _facts(fmt: Format) -> dict[str, Any]:
@@ -108,7 +121,7 @@ def _page(fmt: Format) -> Iterator[str]:
     width = max(map(len, facts))
     for name, value in facts.items():
         if name.endswith("_code") and value is not None:
-            value = f"{value:#x}"
+            value = _hex(value, fmt)
         text = " ".join(value) if isinstance(value, list) else value
         yield f"{name:{width}}  {'none' if text in (None, '') else text}"
     if fmt.bits <= _WIDEST_TABLE:
@@ -117,10 +130,10 @@ def _page(fmt: Format) -> Iterator[str]:
 
 
 def _values(fmt: Format) -> Iterator[str]:
-    """Return rows of eight values, each row with its first code."""
+    """Yield rows of exact values, each row with its first code."""
     digits = -(-fmt.bits // 4)
-    words = [f"{value:.6g}" for value in fmt.values.tolist()]
+    words = [number(value) for value in fmt.values.tolist()]
     width = max(map(len, words))
-    for start in range(0, len(words), 8):
-        row = " ".join(word.rjust(width) for word in words[start : start + 8])
+    for start in range(0, len(words), _ROW):
+        row = " ".join(word.rjust(width) for word in words[start : start + _ROW])
         yield f"{start:0{digits}x}  {row}"

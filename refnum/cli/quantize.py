@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from refnum.blocks import Quantized, block_format, dequantize, names, quantize
+from refnum.cli.values import load_array
 from refnum.formats import pack
 from refnum.golden import Bundle, Tensor, render_bundle, write_atomically
 from refnum.random import philox4x32
@@ -69,23 +70,6 @@ def write_quantized(
     folder.mkdir(parents=True, exist_ok=True)
     for name in sorted(files, key=lambda n: (n == "case.json", n)):
         write_atomically(folder / name, files[name])
-
-
-def load_array(path: Path) -> npt.NDArray[Any]:
-    """Return the array of a .npy file.
-
-    Raises
-    ------
-    ValueError
-        If the file is no .npy file, is truncated, or holds no real numbers.
-    """
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ValueError(f"{path}: no readable .npy file: {error}") from None
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf":
-        raise ValueError(f"{path}: must hold one array of real numbers")
-    return array
 
 
 def _random_bits(
