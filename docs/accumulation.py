@@ -74,7 +74,9 @@ def main() -> None:
     axes.set_xticks(DEPTHS, [str(depth) for depth in DEPTHS])
     axes.minorticks_off()
     axes.legend(frameon=False, fontsize="small")
-    figure.savefig(Path(__file__).with_name("accumulation.svg"), metadata={"Date": None})
+    figure.savefig(
+        Path(__file__).with_name("accumulation.svg"), metadata={"Date": None}
+    )
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ DIVIDE = Arithmetic(
     tensor_scale=scale_is_reference,
     steps=("t = amax / unit", "y = x * (1 / scale)"),
 )
-"""amax / unit, values times 1 / scale (cuBLAS' block-scaled output)."""
+"""amax / unit, values times 1 / scale (cuBLAS' block-scaled output, torchao's MX)."""
 
 MULTIPLY = Arithmetic(
     "multiply",
@@ -81,7 +81,7 @@ MULTIPLY = Arithmetic(
     tensor_scale=scale_is_reference,
     steps=("t = amax * (1 / unit)", "y = x * (1 / scale)"),
 )
-"""amax * (1 / unit), values times 1 / scale (Transformer Engine's and torchao's MX)."""
+"""amax * (1 / unit), values times 1 / scale (Transformer Engine's MX)."""
 
 CEILING_DIVIDE = Arithmetic(
     "ceiling_divide",
@@ -196,7 +196,7 @@ COMPRESSED_TENSORS = Arithmetic(
     factor=lambda scale, S, _: scale / S,
     tensor_scale=scale_is_reciprocal,
     steps=(
-        "S = limit * unit / max(tensor amax, FLT_MIN), 1 where that overflows",
+        "S = (1 / max(tensor amax, FLT_MIN)) * (limit * unit), 1 where that overflows",
         "t = (amax / unit) * S",
         "y = x / (scale / S)",
     ),

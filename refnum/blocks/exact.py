@@ -164,8 +164,8 @@ def _round_mantissa(x: Fraction, bits: int) -> Fraction:
         spacing *= 2
     while 0 < x < spacing:
         spacing /= 2
-    spacing /= 2**bits
-    return Fraction(round(x / spacing)) * spacing  # Python rounds ties to even
+    spacing /= 1 << bits
+    return round(x / spacing) * spacing  # Python rounds ties to even
 
 
 def _statistic(x: Sequence[Single], rule: ScaleRule) -> Single:

@@ -82,7 +82,7 @@ def reference(name: str, g: Single, top: Single) -> Single:
         case "alto":
             return _larger(g / top, single(1e-30))
         case "compressed_tensors":
-            S = top / _larger(g, Single(2.0**-126))
+            S = (ONE / _larger(g, Single(2.0**-126))) * top
             return ONE if S.value == math.inf else S
         case "encode":
             return ONE if g.value == 0 else g

@@ -38,7 +38,7 @@ def outer_amax(
     if given is not None:
         return _as_amax(given, _outer_shape(geometry, fmt))
     if span == "tensor":
-        parts = (largest(blocks[p].reshape(1, -1)) for p in _chunks(blocks))
+        parts = (largest(blocks[p].reshape(1, -1))[0] for p in _chunks(blocks))
         return np.asarray(np.max(np.fromiter(parts, np.float32), initial=0), np.float32)
     each: Singles = np.empty(len(blocks), np.float32)
     for part in _chunks(blocks):

@@ -85,8 +85,8 @@ def encode_reference(amax: Floats, unit: float, limit: float) -> Floats:
 
 
 def finite_reference(amax: Floats, unit: float, limit: float) -> Floats:
-    """Return limit * unit / max(amax, FLT_MIN), and 1 where that overflows."""
-    scale = single(limit * unit) / np.fmax(amax, np.finfo(np.float32).tiny)
+    """Return (1 / max(amax, FLT_MIN)) * (limit * unit), and 1 where that overflows."""
+    scale = (ONE / np.fmax(amax, np.finfo(np.float32).tiny)) * single(limit * unit)
     return np.where(np.isinf(scale), ONE, scale)
 
 

@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from refnum.blocks import block_format
+from refnum.blocks import names as block_names
+from refnum.cli.explain_block import block_text, explain_block
 from refnum.cli.libraries import libraries_of
 from refnum.cli.places import Neighbour, Place, place_of
 from refnum.cli.values import parse_value
@@ -32,9 +35,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "between them, which way each rounding goes and what each library returns.",
     )
     parser.add_argument(
-        "value", metavar="VALUE", help="decimal, hexadecimal float, inf, nan"
+        "values",
+        metavar="VALUE",
+        nargs="+",
+        help="decimal, hexadecimal float, inf, nan; several for a block format",
     )
-    parser.add_argument("format", metavar="FORMAT", help="name or alias of a format")
+    parser.add_argument(
+        "format", metavar="FORMAT", help="name of a format or of a block format"
+    )
+    parser.add_argument(
+        "--tensor-amax", type=float, help="largest magnitude of a block's tensor"
+    )
     parser.add_argument(
         "--bits",
         action="store_true",
@@ -45,8 +56,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the explanation."""
-    value, fmt = parse_value(args.value, bits=args.bits), format(args.format)
+    """Print the explanation of a value, or of a block."""
+    values = [parse_value(text, bits=args.bits) for text in args.values]
+    if args.format.lower() in block_names():
+        told = explain_block(values, block_format(args.format), args.tensor_amax)
+        text = "\n".join(block_text(told))
+        print(json.dumps(told, indent=1) if args.json else text)
+        return 0
+    fmt = format(args.format)
+    if len(values) > 1:
+        raise ValueError(f"{fmt} is no block format: one value is explained at a time")
+    (value,) = values
     if args.json:
         print(json.dumps(explain(value, fmt), indent=1))
     else:

@@ -79,6 +79,27 @@ def specials(rng, count, size):
     return values
 
 
+def near_ties(rng, count, amax, size=16):
+    """NVFP4 blocks of a tensor of that amax, at most 3 ulps from both kinds of tie.
+
+    The largest value is next to what rounds to a midpoint of two E4M3 scales, and the
+    others to what either scale maps to a midpoint of E2M1: there the order of the
+    operations shows.
+    """
+    scales = np.array([(8 + i % 8) * 2.0 ** (i // 8 - 9) for i in range(8, 119)])
+    which = rng.integers(scales.size - 1, size=count)
+    tie = (scales[which] + scales[which + 1]) / 2
+    middles = rng.choice([0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 5], (count, size))
+    values = middles * scales[which + rng.integers(2, size=count)][:, None]
+    values *= float(amax) / 2688 * rng.choice([-1, 1], (count, size))
+    values = np.where(np.abs(values) < 6 * tie[:, None] * amax / 2688, values, 0)
+    values[:, 0] = 6 * tie * float(amax) / 2688
+    bits = values.astype(np.float32).view(np.int32)
+    bits = np.where(values == 0, 3, bits)  # no step below zero
+    steps = rng.integers(-3, 4, (count, size))
+    return (bits + steps).astype(np.int32).view(np.float32)
+
+
 FINITE = [
     normal,
     heavy_tailed,

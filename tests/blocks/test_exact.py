@@ -11,7 +11,7 @@ from refnum import blocks
 from refnum.blocks import exact
 from refnum.blocks.exact_orders import Single, round_float32
 
-from ._inputs import ALL, assert_same, bits
+from ._inputs import ALL, assert_same, bits, near_ties
 
 PRESETS = [blocks.block_format(name) for name in blocks.names()]
 COUNT = 12  # blocks of each kind
@@ -52,7 +52,7 @@ def compare(x, fmt, amax=None):
         top = 1 << fmt.element_cast.random_bits
         random = np.random.default_rng(0).integers(top, size=x.shape, dtype=np.uint32)
     words = None if random is None else random.reshape(shaped.shape)
-    given = None if amax is None else amax.reshape(-1)[0]
+    given = None if amax is None else np.ravel(amax)[0]
     q = rn.quantize(shaped, fmt, random=words, tensor_amax=given)
     per_block = None
     if fmt.tensor_scale is not None:
@@ -81,6 +81,17 @@ def test_presets(fmt, kind):
     for amax in (0.0, 1e-38, 3.0, 2.0**20, 3e38, np.inf):
         if fmt.tensor_scale is not None:
             compare(x[:2], fmt, np.full(1, amax, np.float32))
+
+
+@pytest.mark.parametrize("fmt", PRESETS, ids=str)
+def test_next_to_ties(fmt):
+    if fmt.element.bits != 4 or fmt.block != 16:
+        pytest.skip("these are ties of E2M1 in blocks of 16")
+    rng = np.random.default_rng(5)
+    for amax in rng.uniform(1, 2, 4).astype(np.float32):
+        one_level = fmt.tensor_scale is None
+        amax = np.float32(2688) if one_level else amax
+        compare(near_ties(rng, 40, amax), fmt, None if one_level else amax)
 
 
 def test_rules_of_other_elements():

@@ -6,7 +6,7 @@ import pytest
 import refnum as rn
 from refnum import blocks
 
-from ._inputs import FINITE, assert_same, bits
+from ._inputs import FINITE, assert_same, bits, near_ties
 from ._inputs import blocks as make
 from ._live import amax_of, batches, scales
 
@@ -101,10 +101,13 @@ def test_compressed_tensors(count):
         symmetric=True,
         scale_dtype=torch.float8_e4m3fn,
     )
-    for x in batches(count, 16, FINITE):
+    rng = np.random.default_rng(3)
+    ties = [(near_ties(rng, count // 50, g), [g]) for g in rng.uniform(1, 2, 50)]
+    several = (None, 1e-30, 1e-38, 1.0, 2.0**60)
+    for x, amaxes in [*((x, several) for x in batches(count, 16, FINITE)), *ties]:
         values = torch.from_numpy(x)
         low, high = values.amin(1, keepdim=True), values.amax(1, keepdim=True)
-        for amax in (None, 1e-30, 1e-38, 1.0, 2.0**60):
+        for amax in amaxes:
             own = values.abs().max() if amax is None else torch.tensor(amax)
             reference = generate_gparam(-own, own)
             scale, zero = calculate_qparams(low, high, args, reference)

@@ -11,7 +11,7 @@ import refnum as rn
 from refnum import blocks, casts
 from refnum.blocks import CEIL, EVEN, FLOOR, RCEIL_DIVIDE
 
-from ._inputs import FINITE, assert_same
+from ._inputs import FINITE, assert_same, near_ties
 from ._live import amax_of, batches, scales
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torchao's and torch's own
@@ -127,6 +127,22 @@ def test_mx(element, mode, count):
         same_codes(codes, want, want_scales == 255, element, x)
 
 
+def test_rceil_takes_a_logarithm():
+    """Just above a power of two its float32 logarithm is that of the power itself."""
+    power = 6 * np.ldexp(1.0, np.arange(-100, 120))[:, None]
+    x = np.zeros((power.size * 8, 32), np.float32)
+    x[:, 0] = (power * (1 + np.arange(8) * 2.0**-22)).reshape(-1)
+    x[:, 1] = x[:, 0] / 7
+    fmt = rn.BlockFormat(rn.E2M1, rn.UE8M0, 32, RCEIL_DIVIDE, casts.TORCHAO)
+    codes, scale_codes = torchao_mx(x, rn.E2M1, "rceil")
+    want, want_scales = expected_mx(x, fmt, "rceil")
+    assert_same(scale_codes, want_scales, "scales", x)
+    assert_same(codes, want, "codes", x)
+    differing = scale_codes != rn.quantize(x, fmt).scales.reshape(-1)
+    assert not differing.reshape(-1, 8)[:, 0].any()
+    assert 0.2 < differing.mean() < 0.8
+
+
 def torchao_nvfp4(x, amax):
     nvfp4 = pytest.importorskip("torchao.prototype.mx_formats.nvfp4_tensor")
     scale = None
@@ -168,6 +184,17 @@ def test_nvfp4_own_amax():
             assert_same(scale_codes & 0x7F, q.scales.reshape(-1), kind.__name__)
             nan = scale_codes & 0x7F == 0x7F
             same_codes(codes, q.codes, nan, rn.E2M1, tensor)
+
+
+@scales
+def test_nvfp4_next_to_ties(count):
+    rng = np.random.default_rng(3)
+    for amax in rng.uniform(1, 2, 50).astype(np.float32):
+        x = near_ties(rng, count // 50, amax)
+        codes, scale_codes = torchao_nvfp4(x, amax)
+        q = rn.quantize(x, blocks.NVFP4_TORCHAO, tensor_amax=amax)
+        assert_same(q.scales.reshape(-1), scale_codes, "scales", x)
+        assert_same(q.codes, codes, "codes", x)
 
 
 @scales

@@ -9,7 +9,9 @@ import refnum as rn
 from refnum.formats import FP16, UE8M0, Cast, Rounding, decode, encode
 from refnum.products import INSTRUCTIONS, gemm, instruction, mma
 from refnum.products.directed import directed_cases
+from refnum.products.engine import accumulate, read_side
 from refnum.products.gemm import plan
+from refnum.products.operands import read_operands
 
 HOPPER = "sm90.wgmma.e4m3.e4m3.f32"
 NVFP4 = "sm100.tcgen05.mxf4nvf4.ue4m3.f32"
@@ -293,3 +295,37 @@ def test_fp16_sums_align_to_the_zero_accumulator():
     b = rng.integers(0, 1 << 12, (16, 64)).astype(np.uint16)
     zero = np.zeros((64, 64), np.float16)
     np.testing.assert_array_equal(gemm(a, b, op), mma(a, b, zero, op))
+
+
+@pytest.mark.parametrize("name", [HOPPER, "sm90.wgmma.f16.f16.f32", NVFP4])
+@pytest.mark.parametrize("reach", [0, 14, 45, 100])
+def test_tiles_start_from_any_accumulator(name, reach):
+    """C of all sizes, among them those that lose bits to the products and to itself."""
+    op, rng = instruction(name), np.random.default_rng(reach)
+    m, n, depth = 24, 20, 128
+    a = operand(rng, op.a, (m, depth), "sparse")
+    a[0] = 0  # C alone, and its last bits
+    b = operand(rng, op.b, (depth, n), "sparse")
+    block = scales(rng, op, m, depth, n, "normal")
+    c = rng.normal(size=(m, n)) * np.exp2(rng.integers(-reach, reach // 2 + 1, (m, n)))
+    start = c.astype(np.float32)
+    left, right = read_operands(a, b, op, *block.values())
+    sides = read_side(left, op), read_side(right, op)
+    fast = accumulate(*sides, start.astype(np.float64), op)
+    np.testing.assert_array_equal(fast, mma(a, b, start, op, **block))
+
+
+def test_c_loses_bits_to_groups_that_cancel():
+    """A group of sum zero aligns C by its scales all the same."""
+    op = instruction(NVFP4)
+    a = encode(np.array([[6.0, -6.0] * 32]), op.a)
+    b = encode(np.ones((64, 1)), op.b)
+    top = encode(np.full((1, 4), 2.0**6), op.scale)
+    block = {"scale_a": top, "scale_b": top.T}
+    left, right = read_operands(a, b, op, *block.values())
+    sides = read_side(left, op), read_side(right, op)
+    for below in (11, 12, 13, 14, 15):
+        c = np.full((1, 1), (2 - 2.0**-23) * 2.0 ** (12 - below), np.float32)
+        readable = mma(a, b, c, op, **block)
+        assert (readable == c) == (below <= 12)
+        assert accumulate(*sides, c.astype(np.float64), op) == readable

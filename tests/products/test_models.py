@@ -133,6 +133,45 @@ def test_grouped_steps_equal_rational_arithmetic():
             assert result[i, j] == round_to_d(total, op)
 
 
+def down(value, unit):
+    """The multiple of 2**unit next to a value on the side of -infinity."""
+    quantum = Fraction(2) ** unit
+    return math.floor(value / quantum) * quantum
+
+
+def tree_dot(a, b, c, op):
+    """One step of a TREE instruction from finite values."""
+    pairs = [(Fraction(x), Fraction(y)) for x, y in zip(a, b, strict=True)]
+    es = [exponent(x, op.a.emin) + exponent(y, op.b.emin) for x, y in pairs if x * y]
+    top = max(es, default=-999)
+    dot = sum(toward_zero(x * y, top - 24) for x, y in pairs)
+    largest = max(top, exponent(Fraction(c), -126) if c else -126)
+    total = down(dot, largest - 32) + down(Fraction(c), largest - 24)
+    unit = (exponent(total, -126) if total else -126) - 31
+    return round_fraction(down(total, unit))
+
+
+@pytest.mark.parametrize("reach", [2, 34])
+def test_tree_steps_equal_rational_arithmetic(reach):
+    op, rng = instruction("gfx942.mfma.bf16.bf16.f32"), np.random.default_rng(reach)
+    scale = np.exp2(rng.integers(-reach, reach + 1, (2, 24, 8)) / 2)
+    x = (rng.normal(size=(2, 24, 8)) * scale).astype(np.float32)
+    a, b = encode(x[0], BF16), encode(x[1].T, BF16)
+    c = rng.normal(size=(24, 24)) * np.exp2(rng.integers(-reach, reach + 1, (24, 24)))
+    c = c.astype(np.float32)
+    # Half an ulp of C and its 31st fraction bit, which breaks the tie.
+    a[0], b[:, 0] = 0, 0
+    a[0, :2] = encode(np.array([2.0**-24, 2.0**-31]), BF16)
+    b[:2, 0], c[0, 0] = encode(np.ones(2), BF16), 1
+    result = mma(a, b, c, op)
+    left, right = decode(a, BF16, np.float64), decode(b, BF16, np.float64)
+    expected = [
+        [tree_dot(left[i], right[:, j], c[i, j].item(), op) for j in range(24)]
+        for i in range(24)
+    ]
+    np.testing.assert_array_equal(result, np.array(expected))
+
+
 def test_exact_steps_round_the_exact_sum_once():
     op, rng = instruction("gfx908.mfma.f16.f16.f32"), np.random.default_rng(3)
     a, b = random_codes(rng, FP16, (8, 4)), random_codes(rng, FP16, (4, 8))

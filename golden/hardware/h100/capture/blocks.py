@@ -21,7 +21,9 @@ VARIANTS = {
 def values() -> np.ndarray:
     """Return bfloat16 values: normals whose rows of 32 differ by up to 2**24."""
     rng = np.random.default_rng(20261125)
-    x = rng.standard_normal((COUNT // 32, 32)) * np.exp2(rng.uniform(-24, 0, (COUNT // 32, 1)))
+    x = rng.standard_normal((COUNT // 32, 32)) * np.exp2(
+        rng.uniform(-24, 0, (COUNT // 32, 1))
+    )
     x[5], x[6, :16], x[7, ::3] = 0, 0, -0.0
     bits = x.astype(np.float32).view(np.uint32)
     return (bits & np.uint32(0xFFFF0000)).view(np.float32)
@@ -38,7 +40,9 @@ if __name__ == "__main__":
         place = 0
         for name, size in VARIANTS.items():
             blocks = COUNT // size
-            arrays[f"{name}.scales"] = data[place : place + blocks].reshape(-1, 32 // size)
+            arrays[f"{name}.scales"] = data[place : place + blocks].reshape(
+                -1, 32 // size
+            )
             place += blocks
             arrays[f"{name}.codes"] = data[place : place + COUNT].reshape(-1, 32)
             place += COUNT
