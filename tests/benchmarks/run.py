@@ -31,7 +31,10 @@ TOPICS = {
     "stochastic": "formats",
     "pack": "formats",
     "hadamard": "hadamard",
+    "gemm": "products",
+    "matmul": "products",
 }
+PRODUCTS = {"gemm", "matmul"}
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class Race:
     entries: Mapping[str, Entry]
     memory: bool = True
     """Whether to report refnum's peak memory beyond its input and output."""
+    weight: float = 1.0
+    """Operations for each element of the input."""
 
 
 def main() -> None:
@@ -69,7 +74,8 @@ def main() -> None:
     sys.path.insert(0, str(Path(__file__).parent))
     for topic in arguments.topics or TOPICS:
         races = getattr(importlib.import_module(TOPICS[topic]), topic)
-        print(f"\n{topic}: 10^6 elements/s; ratio: refnum's speed over the library's")
+        unit = "multiply-adds" if topic in PRODUCTS else "elements"
+        print(f"\n{topic}: 10^6 {unit}/s; ratio: refnum's speed over the library's")
         print(f"{'':24}{'library':12}{'1 thread':>10}{'ratio':>8}{'2 threads':>11}")
         for race in races(1 << arguments.log2_size):
             report(race, arguments.repeats)
@@ -96,7 +102,10 @@ def speeds(race: Race, repeats: int, threads: int) -> dict[str, float]:
             taken = clock(entry.work, parts)
             if turn:
                 seconds[name].append(taken)
-    return {n: sizes[n] / statistics.median(t) / 1e6 for n, t in seconds.items()}
+    return {
+        n: race.weight * sizes[n] / statistics.median(t) / 1e6
+        for n, t in seconds.items()
+    }
 
 
 def clock(work: Callable[[np.ndarray], object], parts: list[np.ndarray]) -> float:

@@ -153,8 +153,8 @@ def test_the_orders_differ():
     """Each order gives bits of its own: none of these tests passes for another's."""
     rng = np.random.default_rng(4)
     found = {}
-    for amax in amaxes(rng, 200):
-        x = near_ties(rng, 100, amax)
+    for amax in amaxes(rng, 20):
+        x = near_ties(rng, 500, amax)
         for fmt, order in NVFP4.items():
             if fmt.scale == rn.UE4M3 and fmt.tensor_scale is not None:
                 scale, y = order(x, amax)

@@ -108,7 +108,11 @@ def test_compressed_tensors(count):
         values = torch.from_numpy(x)
         low, high = values.amin(1, keepdim=True), values.amax(1, keepdim=True)
         for amax in amaxes:
-            own = values.abs().max() if amax is None else torch.tensor(amax)
+            own = (
+                values.abs().max()
+                if amax is None
+                else torch.tensor(amax, dtype=torch.float32)
+            )
             reference = generate_gparam(-own, own)
             scale, zero = calculate_qparams(low, high, args, reference)
             theirs = quantize(values, scale, zero, args, global_scale=reference)
