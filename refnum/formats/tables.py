@@ -100,9 +100,13 @@ def value_table(fmt: Format, dtype: np.dtype[np.floating]) -> npt.NDArray[np.gen
 
 @lru_cache(maxsize=32)
 def pair_table(fmt: Format, kind: np.dtype[np.floating]) -> npt.NDArray[np.generic]:
-    """Return the two values of every two bytes, as items of both."""
-    bytes_of = np.arange(1 << 16, dtype=np.uint16).view(np.uint8)
-    values = value_table(fmt, kind).take(bytes_of, mode="wrap")
+    """Return the two values of every two bytes, as items of both.
+
+    The table ends with the largest pair of codes: 31 KiB for FP4, 512 KiB for FP8.
+    """
+    largest = min((1 << fmt.bits) - 1, 0xFF)
+    pairs = np.arange(0x101 * largest + 1, dtype=np.uint16)
+    values = value_table(fmt, kind).take(pairs.view(np.uint8), mode="wrap")
     item = {2: np.uint32, 4: np.complex64, 8: np.complex128}[kind.itemsize]
     table: npt.NDArray[np.generic] = values.view(item)
     table.flags.writeable = False

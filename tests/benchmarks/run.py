@@ -30,6 +30,7 @@ TOPICS = {
     "round_to": "formats",
     "stochastic": "formats",
     "pack": "formats",
+    "quantize": "blocks",
     "hadamard": "hadamard",
     "gemm": "products",
     "matmul": "products",
