@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import inf
+
+import numpy as np
 
 from refnum.blocks.rule import ScaleRule
 from refnum.formats import Cast, Format
@@ -65,6 +68,9 @@ class BlockFormat:
         so.
     alternate_factor : float
         What the codes of `alternate` are multiplied by.
+    levels : tuple of int
+        Group sizes of one-bit exponents below the scale, from coarse to fine, each a
+        multiple of the next; scale codes are then words that hold them too.
     name : str
         Its name in files and messages.
 
@@ -95,6 +101,7 @@ class BlockFormat:
     prescale: float = 1.0
     alternate: Format | None = None
     alternate_factor: float = 1.0
+    levels: tuple[int, ...] = ()
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -120,6 +127,45 @@ class BlockFormat:
             raise ValueError(
                 f"a block {self.block!r} takes a tensor scale of span tensor"
             )
+        if self.levels:
+            self._check_levels()
+
+    def _check_levels(self) -> None:
+        size = self.block if isinstance(self.block, int) else 0
+        nested = size > 0 and all(
+            _is_size(inner) and outer % inner == 0
+            for outer, inner in pairwise((size, *self.levels))
+        )
+        if not nested or self.alternate is not None or self.rule.arithmetic.divides:
+            raise ValueError(
+                f"levels are {self.levels!r} in a block {self.block!r}; each must divide "
+                "the size before, without alternate elements or division by the scale"
+            )
+        if self.scale.bits + sum(self._groups) > 32:
+            raise ValueError(f"levels {self.levels!r} do not fit a word of 32 bits")
+
+    @property
+    def _groups(self) -> tuple[int, ...]:
+        if not isinstance(self.block, int):
+            return ()
+        return tuple(self.block // size for size in self.levels)
+
+    @property
+    def scale_bits(self) -> int:
+        """Width of a stored scale code, with its flag and the bits of all levels."""
+        return self.scale.bits + (self.alternate is not None) + sum(self._groups)
+
+    @property
+    def scale_dtype(self) -> np.dtype[np.unsignedinteger]:
+        """Smallest NumPy unsigned type that holds a stored scale code."""
+        if self.scale_bits <= 8:
+            return np.dtype(np.uint8)
+        return np.dtype(np.uint16 if self.scale_bits <= 16 else np.uint32)
+
+    @property
+    def stored(self) -> BlockFormat:
+        """The format that decodes the blocks: this one."""
+        return self
 
     def __str__(self) -> str:
         return self.name or f"{self.element}/{self.scale}/{self.block}"

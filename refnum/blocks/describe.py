@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from refnum.blocks.block_format import BlockFormat
+from refnum.blocks.choice import ChosenFormat
 from refnum.blocks.rule import ScaleRule
 from refnum.formats import Cast, Format, ZeroSign
 
 __all__ = ["describe"]
 
 
-def describe(fmt: BlockFormat) -> str:
+def describe(fmt: BlockFormat | ChosenFormat) -> str:
     """Return the facts of a block format as lines of ``what: how``.
 
     Parameters
     ----------
-    fmt : BlockFormat
+    fmt : BlockFormat or ChosenFormat
         The format.
 
     Returns
@@ -28,6 +29,9 @@ def describe(fmt: BlockFormat) -> str:
     >>> print(rn.blocks.describe(rn.MXFP4).splitlines()[0])
     elements: e2m1, nearest_even, finite
     """
+    if isinstance(fmt, ChosenFormat):
+        tried = ", ".join(f"{c.rule.name} to {_unit(c)}" for c in fmt.candidates)
+        return f"tried: {tried}; least {fmt.measure.error}, computed as {fmt.measure.order}\n{describe(fmt.stored)}"
     facts = {
         "elements": f"{fmt.element}, {_cast(fmt.element_cast, fmt.element)}",
         "block": _block(fmt),
@@ -41,6 +45,8 @@ def describe(fmt: BlockFormat) -> str:
     }
     if fmt.prescale != 1.0:
         facts["head-room"] = f"values times {fmt.prescale:g} after the scale is chosen"
+    if fmt.levels:
+        facts["levels"] = f"one-bit exponents of {', of '.join(map(str, fmt.levels))}"
     if fmt.alternate is not None:
         facts["or else"] = f"{fmt.alternate} times {fmt.alternate_factor:g}, by block"
     return "\n".join(f"{what}: {how}" for what, how in facts.items())
@@ -69,7 +75,7 @@ def _bits_a_value(fmt: BlockFormat) -> str:
     if isinstance(fmt.block, str):
         return f"{fmt.element.bits}"
     sizes = fmt.block if isinstance(fmt.block, tuple) else (1, fmt.block)
-    width = max(fmt.scale.bits, 8)  # a scale is stored in whole bytes
+    width = max(fmt.scale_bits, 8)  # a scale is stored in whole bytes
     return f"{fmt.element.bits + width / (sizes[0] * sizes[1]):g}"
 
 

@@ -17,7 +17,7 @@ from refnum.blocks.rule import ScaleRule
 from refnum.formats import Format
 from refnum.formats.exact import decode, encode
 
-__all__ = ["dequantize_block", "quantize_block"]
+__all__ = ["dequantize_block", "largest_of", "quantize_block"]
 
 
 def quantize_block(
@@ -25,6 +25,8 @@ def quantize_block(
     block_format: BlockFormat,
     tensor_amax: float | None = None,
     random: Sequence[int] | None = None,
+    *,
+    alternate: bool = False,
 ) -> tuple[list[int], int]:
     """Quantise the values of one block.
 
@@ -38,6 +40,8 @@ def quantize_block(
         The largest magnitude under the tensor scale; by default the block's own.
     random : sequence of int, optional
         The random bits of each element.
+    alternate : bool
+        Whether the block uses the alternate elements.
 
     Returns
     -------
@@ -65,9 +69,15 @@ def quantize_block(
     if block_format.prescale != 1.0:
         share = single(block_format.prescale)
         factor = factor / share if order.divides else factor * share
+    if block_format.levels:
+        sized = [one.value for one in x]
+        return _quantize_levels(sized, scale, factor.value, block_format, random)
     y = [one / factor if order.divides else one * factor for one in x]
     bits = [0] * len(x) if random is None else random
     element, cast = block_format.element, block_format.element_cast
+    if alternate and block_format.alternate is not None:
+        element, scale = block_format.alternate, scale + 2**block_format.scale.bits
+        y = [one * single(1 / block_format.alternate_factor) for one in y]
     codes = [
         encode(one.value, element, cast, r) for one, r in zip(y, bits, strict=True)
     ]
@@ -109,7 +119,13 @@ def dequantize_block(
     if block_format.alternate is not None and scale >= 2**block_format.scale.bits:
         scale -= 2**block_format.scale.bits
         element, times = block_format.alternate, single(block_format.alternate_factor)
-    q = [_value(code, element) * times for code in codes]
+    powers = [0] * len(codes)
+    if block_format.levels:
+        scale, powers = _split_levels(scale, block_format)
+    q = [
+        _value(code, element) * times * Single(2.0**power)
+        for code, power in zip(codes, powers, strict=True)
+    ]
     factor = _value(scale, block_format.scale)
     encoded = block_format.convention == "encode"
     if block_format.prescale != 1.0:
@@ -132,10 +148,52 @@ def dequantize_block(
     return [(one * outer).value for one in apart]
 
 
+def _quantize_levels(
+    x: Sequence[float],
+    scale: int,
+    factor: float,
+    fmt: BlockFormat,
+    random: Sequence[int] | None,
+) -> tuple[list[int], int]:
+    """Set the bits of each level from the coarsest on, then round what is left."""
+    y = [_product(one, factor) for one in x]
+    word, place = scale, fmt.scale.bits
+    for depth, size in enumerate(fmt.levels):
+        half_of_reach = 2 ** (len(fmt.levels) - depth)
+        for start in range(0, len(y), size):
+            group = y[start : start + size]
+            if any(abs(one) >= half_of_reach for one in group):
+                y[start : start + size] = [one / 2 for one in group]
+                word |= 1 << place
+            place += 1
+    bits = [0] * len(y) if random is None else random
+    element, cast = fmt.element, fmt.element_cast
+    codes = [encode(one, element, cast, r) for one, r in zip(y, bits, strict=True)]
+    return codes, word
+
+
+def _split_levels(word: int, fmt: BlockFormat) -> tuple[int, list[int]]:
+    """Return the scale's code and how many bits are set above each element."""
+    assert isinstance(fmt.block, int)
+    scale, rest = word % 2**fmt.scale.bits, word >> fmt.scale.bits
+    powers = [0] * fmt.block
+    for size in fmt.levels:
+        for start in range(0, fmt.block, size):
+            for i in range(start, start + size):
+                powers[i] += rest & 1
+            rest >>= 1
+    return scale, powers
+
+
+def _product(a: float, b: float) -> float | Fraction:
+    ordinary = math.isfinite(a) and math.isfinite(b) and a != 0
+    return Fraction(a) * Fraction(b) if ordinary else a * b
+
+
 def _reference(fmt: BlockFormat, amax: float | None, x: Sequence[Single]) -> Single:
     if fmt.tensor_scale is None:
         return ONE
-    g = _amax(x) if amax is None else single(amax)
+    g = largest_of(x) if amax is None else single(amax)
     top = single(fmt.tensor_scale.limit * _unit(fmt))
     return orders.reference(fmt.rule.arithmetic.name, g, top)
 
@@ -170,7 +228,11 @@ def _round_mantissa(x: Fraction, bits: int) -> Fraction:
 
 def _statistic(x: Sequence[Single], rule: ScaleRule) -> Single:
     if rule.statistic == "amax":
-        return single(rule.amax_floor) if _amax(x).value < rule.amax_floor else _amax(x)
+        return (
+            single(rule.amax_floor)
+            if largest_of(x).value < rule.amax_floor
+            else largest_of(x)
+        )
     total = 0.0
     for one in x:
         total += one.value
@@ -180,7 +242,8 @@ def _statistic(x: Sequence[Single], rule: ScaleRule) -> Single:
     return single(math.sqrt(squares / len(x)))
 
 
-def _amax(x: Sequence[Single]) -> Single:
+def largest_of(x: Sequence[Single]) -> Single:
+    """Return the largest magnitude; a NaN wins over everything."""
     sizes = [abs(one.value) for one in x]
     nan = any(math.isnan(size) for size in sizes)
     return Single(math.nan if nan else max(sizes, default=0.0))

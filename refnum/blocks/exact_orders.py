@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from refnum.blocks.reciprocal import approximate_reciprocal
+from refnum.formats import BF16
+from refnum.formats.exact import decode, encode
 
 __all__ = [
     "ONE",
@@ -51,9 +53,18 @@ def round_float32(x: Fraction) -> float:
 
 @dataclass(frozen=True)
 class Single:
-    """A float32 with correctly rounded products and quotients."""
+    """A float32 with correctly rounded sums, products and quotients."""
 
     value: float
+
+    def __add__(self, other: Single) -> Single:
+        a, b = self.value, other.value
+        if not (_ordinary(a) and _ordinary(b)):
+            return Single(a + b)
+        return Single(round_float32(Fraction(a) + Fraction(b)))
+
+    def __sub__(self, other: Single) -> Single:
+        return self + Single(-other.value)
 
     def __mul__(self, other: Single) -> Single:
         a, b = self.value, other.value
@@ -86,6 +97,11 @@ def reference(name: str, g: Single, top: Single) -> Single:
             return ONE if S.value == math.inf else S
         case "encode":
             return ONE if g.value == 0 else g
+        case "quartet_ii":
+            share = single(6 / top.value)
+            return ONE if g.value == 0 else g * share * _rcp(single(6))
+        case "eden" | "eden_power":
+            raise ValueError(f"the arithmetic {name!r} has no exact derivation")
         case _:
             S = _smaller(top / g, FLT_MAX)
             return ONE if g.value == 0 or S.value == 0 else S
@@ -107,12 +123,20 @@ def ratio(name: str, a: Single, S: Single, unit: Single) -> float | Fraction:
             return (a * (S * (ONE / unit))).value
         case "four_over_six" | "compressed_tensors":
             return ((a / unit) * S).value
+        case "four_over_six_to_four":
+            six = unit * single(1.5)
+            return ((a / six) * S * single(1.5)).value
+        case "quartet_ii":
+            return ((a * _rcp(unit)) * _rcp(S)).value
         case "flashinfer" | "vllm":
             return (S * (a * _rcp(unit))).value
         case "torchao":
             return ((a / unit) / S).value
         case "alto":
             return ((a / S) / unit).value
+        case "hifloat4":
+            inverse = _bf16(Fraction(1) / Fraction(unit.value))
+            return _bf16(_times(a.value, inverse))
         case "encode":
             return ((unit / (ONE if a.value == 0 else a)) * S).value
     raise ValueError(f"the arithmetic {name!r} has no exact derivation")
@@ -123,13 +147,18 @@ def factor(name: str, scale: Single, S: Single, a: Single) -> Single:
     match name:
         case "ceiling_divide":
             return scale
-        case "transformer_engine" | "four_over_six":
+        case "hifloat4":
+            finite = math.isfinite(scale.value)
+            return Single(_bf16(1 / Fraction(scale.value)) if finite else scale.value)
+        case "transformer_engine" | "four_over_six" | "four_over_six_to_four":
             return _smaller(ONE / (scale * (ONE / S)), FLT_MAX)
         case "held_reference":
             return ONE / (scale * (ONE / S))
         case "flashinfer" | "vllm":
             guard = a if name == "flashinfer" else scale
             return Single(0.0) if guard.value == 0 else _rcp(scale * _rcp(S))
+        case "quartet_ii":
+            return _rcp(scale * S)
         case "torchao":
             return (ONE / S) / scale
         case "alto":
@@ -143,9 +172,19 @@ def tensor_scale(name: str, g: Single, S: Single, top: Single) -> Single:
     match name:
         case "compressed_tensors" | "held_reference":
             return ONE / S
-        case "transformer_engine" | "four_over_six" | "flashinfer" | "vllm":
+        case "transformer_engine" | "four_over_six" | "four_over_six_to_four":
+            return ONE if g.value in (0, math.inf) else g / top
+        case "flashinfer" | "vllm":
             return ONE if g.value in (0, math.inf) else g / top
     return S
+
+
+def _bf16(x: float | Fraction) -> float:
+    return float(decode(encode(x, BF16), BF16))
+
+
+def _times(a: float, b: float) -> float | Fraction:
+    return Fraction(a) * Fraction(b) if _ordinary(a) else a * b
 
 
 def _rcp(x: Single) -> Single:

@@ -12,7 +12,13 @@ from refnum.blocks.block_format import BlockFormat
 from refnum.blocks.geometry import Geometry
 from refnum.blocks.scaling import largest
 
-__all__ = ["block_references", "outer_amax", "outer_scales", "tensor_scale"]
+__all__ = [
+    "block_references",
+    "outer_amax",
+    "outer_scales",
+    "per_block",
+    "tensor_scale",
+]
 
 Singles = npt.NDArray[np.float32]
 
@@ -61,7 +67,7 @@ def block_references(
     unit = fmt.rule.unit_of(fmt.element)
     with np.errstate(all="ignore"):
         reference = fmt.rule.arithmetic.reference(amax, unit, fmt.tensor_scale.limit)
-    return _per_block(np.asarray(reference, np.float32), geometry, fmt)
+    return per_block(np.asarray(reference, np.float32), geometry, fmt)
 
 
 def tensor_scale(amax: Singles | None, fmt: BlockFormat) -> np.float32 | Singles | None:
@@ -88,10 +94,11 @@ def outer_scales(
     outer, shape = np.asarray(scale, np.float32), _outer_shape(geometry, fmt)
     if outer.shape not in ((), shape):
         raise ValueError(f"the tensor scale has shape {outer.shape}; {shape} is needed")
-    return _per_block(outer, geometry, fmt)
+    return per_block(outer, geometry, fmt)
 
 
-def _per_block(outer: Singles, geometry: Geometry, fmt: BlockFormat) -> Singles:
+def per_block(outer: Singles, geometry: Geometry, fmt: BlockFormat) -> Singles:
+    """Return what belongs to a tensor, row or run, one for each block or one for all."""
     assert fmt.tensor_scale is not None
     per_row = geometry.blocks_per_row
     if outer.ndim == 0:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import refnum.blocks.arithmetic as orders
 import refnum.blocks.rule as rules
 from refnum.blocks.block_format import BlockFormat, TensorScale
+from refnum.blocks.hifloat4 import HIFLOAT4_ORDER
 from refnum.blocks.rule import ScaleRule
 from refnum.formats import (
     E1M2,
@@ -15,6 +16,7 @@ from refnum.formats import (
     E3M2,
     E4M3,
     E5M2,
+    E6M2,
     FP32,
     INT8,
     UE4M3,
@@ -33,6 +35,7 @@ __all__ = [
     "FP4_PER_TENSOR",
     "FP8_PER_ROW",
     "FP8_PER_TENSOR",
+    "HIFLOAT4",
     "MXFP4",
     "MXFP4_MICROXCALING",
     "MXFP4_NVIDIA",
@@ -61,8 +64,6 @@ __all__ = [
     "UE5M3FP4_ALTO",
     "UE5M3FP4_ENCODE",
     "UE5M3FP4_HELD",
-    "block_format",
-    "names",
 ]
 
 _NAN_STAYS = Saturation.PROPAGATE
@@ -169,54 +170,19 @@ UE5M3FP4_ALTO = replace(
     name="ue5m3fp4_alto",
 )
 
+HIFLOAT4 = BlockFormat(
+    E1M2,
+    E6M2,
+    64,
+    ScaleRule("hifloat4", arithmetic=HIFLOAT4_ORDER, unit=7.0),
+    element_cast=Cast(Rounding.NEAREST_AWAY, zero_sign=ZeroSign.INPUT_POSITIVE),
+    levels=(8, 4),
+    name="hifloat4",
+)
+
 FP8_PER_TENSOR = BlockFormat(
     E4M3, FP32, "tensor", ScaleRule("per_tensor"), name="fp8_per_tensor"
 )
 FP8_PER_ROW = replace(FP8_PER_TENSOR, block="row", name="fp8_per_row")
 FP4_PER_TENSOR = replace(FP8_PER_TENSOR, element=E2M1, name="fp4_per_tensor")
 FP4_PER_CHANNEL = replace(FP8_PER_ROW, element=E2M1, name="fp4_per_channel")
-
-_BY_NAME = {
-    value.name: value
-    for value in list(globals().values())
-    if isinstance(value, BlockFormat)
-}
-
-
-def names() -> tuple[str, ...]:
-    """Return the names of the block formats, sorted.
-
-    Examples
-    --------
-    >>> import refnum as rn
-    >>> "nvfp4" in rn.blocks.names()
-    True
-    """
-    return tuple(sorted(_BY_NAME))
-
-
-def block_format(name: str | BlockFormat) -> BlockFormat:
-    """Return the block format of that name.
-
-    Raises
-    ------
-    ValueError
-        If there is none; the message lists near names.
-
-    Examples
-    --------
-    >>> import refnum as rn
-    >>> rn.blocks.block_format("mxfp4") is rn.MXFP4
-    True
-    """
-    import difflib
-
-    if isinstance(name, BlockFormat):
-        return name
-    key = str(name).lower().replace("-", "_")
-    if key in _BY_NAME:
-        return _BY_NAME[key]
-    near = difflib.get_close_matches(key, _BY_NAME, n=5, cutoff=0.4)
-    raise ValueError(
-        f"unknown block format {name!r}; near names: {', '.join(near or names())}"
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,18 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from refnum.blocks.block_format import BlockFormat
+from refnum.blocks.choice import ChosenFormat, choose_blocks
+from refnum.blocks.coding import chunks, decode_chunk, encode_chunk
 from refnum.blocks.geometry import Geometry
 from refnum.blocks.outer import block_references, outer_amax, outer_scales, tensor_scale
-from refnum.blocks.scaling import (
-    Scales,
-    block_statistic,
-    scale_blocks,
-    scale_values,
-    split_flags,
-)
-from refnum.formats import decode, encode
 
-__all__ = ["Quantized", "dequantize", "quantize"]
+__all__ = ["Quantized", "as_float32", "dequantize", "must_be", "quantize"]
 
 Singles = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.unsignedinteger[Any]]
@@ -62,7 +55,7 @@ class Quantized:
 
 def quantize(
     x: npt.ArrayLike,
-    block_format: BlockFormat,
+    block_format: BlockFormat | ChosenFormat,
     *,
     axis: int = -1,
     random: npt.ArrayLike | None = None,
@@ -75,8 +68,8 @@ def quantize(
     x : array_like
         Values of one dimension or more. The arithmetic is that of float32: float64
         values are first rounded to it.
-    block_format : BlockFormat
-        The target.
+    block_format : BlockFormat or ChosenFormat
+        The target; of a `ChosenFormat` each block takes the candidate of least error.
     axis : int
         The axis along which blocks run: the one that a product reduces.
     random : array_like of unsigned integers, optional
@@ -105,21 +98,25 @@ def quantize(
     >>> q.codes.tolist(), q.scales.tolist()
     ([[1, 10, 5, 7]], [[127]])
     """
-    _must_be(block_format, BlockFormat, "block_format")
-    values = _as_float32(x)
-    geometry = Geometry.of(values.shape, axis, block_format)
+    stored = _stored(block_format)
+    must_be(stored, BlockFormat, "block_format")
+    values = as_float32(x)
+    geometry = Geometry.of(values.shape, axis, stored)
     blocks = geometry.to_blocks(values)
     words = None
     if random is not None:
         words = _as_words(random, values.shape)
         words = geometry.to_blocks(words)
-    amax = outer_amax(blocks, geometry, block_format, tensor_amax)
-    codes, scales = _quantize_blocks(blocks, amax, geometry, block_format, words)
+    amax = outer_amax(blocks, geometry, stored, tensor_amax)
+    if isinstance(block_format, ChosenFormat):
+        codes, scales = choose_blocks(blocks, amax, geometry, block_format, words)
+    else:
+        codes, scales = _quantize_blocks(blocks, amax, geometry, stored, words)
     return Quantized(
         geometry.from_blocks(codes).reshape(values.shape),
         geometry.scales_from_blocks(scales),
-        tensor_scale(amax, block_format),
-        block_format,
+        tensor_scale(amax, stored),
+        stored,
         axis,
     )
 
@@ -155,7 +152,7 @@ def dequantize(
     >>> rn.dequantize(rn.quantize([[0.5, -1.1, 3.0, 6.0]], rn.MXFP4))
     array([[ 0.5, -1. ,  3. ,  6. ]], dtype=float32)
     """
-    _must_be(q, Quantized, "q")
+    must_be(q, Quantized, "q")
     kind = np.dtype(dtype)
     if kind not in (np.float32, np.float64):
         raise TypeError(f"dtype must be float32 or float64, not {kind}")
@@ -169,8 +166,8 @@ def dequantize(
     scales = geometry.scales_to_blocks(q.scales)
     outer = outer_scales(q.tensor_scale, geometry, fmt).astype(kind)
     out = np.empty(codes.shape, kind)
-    for part in _chunks(codes):
-        _dequantize_chunk(
+    for part in chunks(codes, _CHUNK):
+        decode_chunk(
             codes[part],
             scales[part],
             outer[part] if outer.ndim else outer,
@@ -188,66 +185,32 @@ def _quantize_blocks(
     random: npt.NDArray[Any] | None,
 ) -> tuple[Codes, Codes]:
     codes = np.empty(blocks.shape, fmt.element.dtype)
-    scales = np.empty(len(blocks), fmt.scale.dtype)
+    scales = np.empty(len(blocks), fmt.scale_dtype)
     reference = block_references(amax, geometry, fmt)
     length = min(max(1, _CHUNK // blocks.shape[1]), len(blocks))
     scaled = np.empty((length, blocks.shape[1]), np.float32)
-    for part in _chunks(blocks):
+    for part in chunks(blocks, _CHUNK):
         chunk = blocks[part]
-        work = scaled[: len(chunk)]
-        statistic = block_statistic(chunk, fmt.rule, work.view(np.uint32))
         own = reference[part] if reference.ndim else reference
-        found = scale_blocks(statistic, own, fmt)
-        scales[part] = found.codes
-        _apply(chunk, found, fmt, work)
         bits = None if random is None else random[part]
-        codes[part] = encode(work, fmt.element, fmt.element_cast, random=bits)
+        work = scaled[: len(chunk)]
+        codes[part], scales[part] = encode_chunk(chunk, own, fmt, bits, work)
     return codes, scales
 
 
-def _apply(blocks: Singles, scales: Scales, fmt: BlockFormat, out: Singles) -> None:
-    factors = scales.factors[:, None]
-    with np.errstate(all="ignore"):
-        apply = np.divide if fmt.rule.arithmetic.divides else np.multiply
-        apply(blocks, factors, out=out)
+def _stored(fmt: BlockFormat | ChosenFormat) -> BlockFormat:
+    """Return what decodes the result."""
+    return fmt.stored if isinstance(fmt, ChosenFormat) else fmt
 
 
-def _dequantize_chunk(
-    codes: Codes,
-    scales: Codes,
-    outer: npt.NDArray[np.floating[Any]],
-    fmt: BlockFormat,
-    out: npt.NDArray[np.floating[Any]],
-) -> None:
-    flagged, scales = split_flags(scales, fmt)
-    elements = decode(codes, fmt.element, out.dtype)
-    if fmt.alternate is not None and flagged.any():
-        other = decode(codes[flagged], fmt.alternate, out.dtype)
-        elements[flagged] = other * out.dtype.type(fmt.alternate_factor)
-    values = scale_values(scales, fmt).astype(out.dtype, copy=False)
-    with np.errstate(all="ignore"):
-        if fmt.rule.arithmetic.combines:
-            np.multiply(elements, (values * outer)[:, None], out=out)
-            return
-        apply = np.divide if fmt.convention == "encode" else np.multiply
-        apply(elements, values[:, None], out=out)
-        if fmt.tensor_scale is not None:
-            out *= outer[:, None] if outer.ndim else outer
-
-
-def _chunks(blocks: npt.NDArray[Any]) -> Iterator[slice]:
-    """Return slices of whole blocks that together fit the cache."""
-    count, size = blocks.shape
-    length = max(1, _CHUNK // size)
-    return (slice(i, min(i + length, count)) for i in range(0, count, length))
-
-
-def _must_be(value: object, kind: type, name: str) -> None:
+def must_be(value: object, kind: type, name: str) -> None:
+    """Raise TypeError unless the argument of that name is of that type."""
     if not isinstance(value, kind):
         raise TypeError(f"{name} must be a {kind.__name__}, not {type(value).__name__}")
 
 
-def _as_float32(x: npt.ArrayLike) -> Singles:
+def as_float32(x: npt.ArrayLike) -> Singles:
+    """Return values in the precision of the arithmetic."""
     array = np.asarray(x)
     if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8:
         raise TypeError(

@@ -47,12 +47,14 @@ def read_quantized(folder: Path) -> Quantized:
     bundle = read_bundle(folder)
     if bundle.op != "quantize":
         raise ValueError(f"{folder}: holds {bundle.op!r}, not a quantised array")
-    fmt = block_format(bundle.spec.get("block_format", ""))
+    fmt = block_format(bundle.spec.get("block_format", "")).stored
     try:
         codes, scales = bundle["codes"], bundle["scales"]
         outer = None if fmt.tensor_scale is None else bundle["tensor_scale"]
-        axis = int(bundle.spec["axis"])
+        axis = bundle.spec["axis"]
     except KeyError as error:
         raise ValueError(f"{folder}: {error.args[0]} is missing") from None
+    if type(axis) is not int:
+        raise ValueError(f"{folder}: axis {axis!r} is no integer")
     tensor_scale: Any = outer if outer is None or outer.ndim else outer[()]
     return Quantized(codes, scales, tensor_scale, fmt, axis)  # type: ignore[arg-type]

@@ -66,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
     fmt = format(args.format)
     if len(values) > 1:
         raise ValueError(f"{fmt} is no block format: one value is explained at a time")
+    if args.tensor_amax is not None:
+        raise ValueError(f"{fmt} is no block format: --tensor-amax has no meaning")
     (value,) = values
     if args.json:
         print(json.dumps(explain(value, fmt), indent=1))

@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from refnum.blocks import BlockFormat, dequantize, describe, quantize
+from refnum.blocks import BlockFormat, ChosenFormat, dequantize, describe, quantize
 from refnum.formats import decode
 
 __all__ = ["block_text", "explain_block"]
 
 
 def explain_block(
-    values: list[float], fmt: BlockFormat, tensor_amax: float | None = None
+    values: list[float],
+    block_format: BlockFormat | ChosenFormat,
+    tensor_amax: float | None = None,
 ) -> dict[str, Any]:
     """Return what becomes of the values of one block or more, in JSON's types.
 
@@ -22,7 +24,7 @@ def explain_block(
     ----------
     values : list of float
         One row; blocks are cut from it, the last may be ragged.
-    fmt : BlockFormat
+    block_format : BlockFormat or ChosenFormat
         The target.
     tensor_amax : float, optional
         The largest magnitude of the tensor, if it lies outside of these values.
@@ -39,21 +41,23 @@ def explain_block(
     >>> told["blocks"][0]["scale"], told["elements"][1]["code"]
     ('7f = 1', 'a')
     """
+    fmt = block_format.stored
     if fmt.element_cast.random_bits is not None:
         raise ValueError(f"{fmt} rounds stochastically: there is no single answer")
     size = len(values) if fmt.block in ("row", "tensor") else fmt.block
     if not isinstance(size, int):
         raise ValueError(f"{fmt} shares scales between rows: quantise an array instead")  # noqa: TRY004
-    x = np.array(values, np.float32)
-    q = quantize(x, fmt, tensor_amax=tensor_amax)
+    with np.errstate(over="ignore"):  # as `quantize` reads them
+        x = np.array(values, np.float32)
+    q = quantize(x, block_format, tensor_amax=tensor_amax)
     found = dequantize(q)
     scales = decode(q.scales & (1 << fmt.scale.bits) - 1, fmt.scale, np.float64)
     return {
         "format": fmt.name,
-        "facts": dict(line.split(": ", 1) for line in describe(fmt).splitlines()),
-        "tensor_scale": None
-        if q.tensor_scale is None
-        else f"{float(q.tensor_scale):.9g}",
+        "facts": dict(
+            line.split(": ", 1) for line in describe(block_format).splitlines()
+        ),
+        "tensor_scale": _numbers(q.tensor_scale),
         "blocks": [
             {
                 "values": f"{size * i} to {min(size * (i + 1), len(values)) - 1}",
@@ -89,6 +93,13 @@ def block_text(told: dict[str, Any]) -> Iterator[str]:
     rows += [tuple(element.values()) for element in told["elements"]]
     for row in rows:
         yield f"{row[0]:>16}  {row[1]:>4}  {row[2]:>16}  {row[3]:>10}"
+
+
+def _numbers(scales: Any) -> str | None:
+    """Return one tensor scale, or those of all outer blocks."""
+    if scales is None:
+        return None
+    return ", ".join(f"{scale:.9g}" for scale in np.ravel(scales).tolist())
 
 
 def _hex(code: Any, bits: int) -> str:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from refnum.blocks import Quantized, block_format, dequantize, names, quantize
+from refnum.blocks import (
+    BlockFormat,
+    Quantized,
+    block_format,
+    dequantize,
+    names,
+    quantize,
+)
 from refnum.cli.values import load_array
 from refnum.formats import pack
 from refnum.golden import Bundle, Tensor, render_bundle, write_atomically
@@ -41,21 +50,27 @@ def run(args: argparse.Namespace) -> int:
     """Quantise the file and write the folder."""
     fmt = block_format(args.format)
     x = load_array(args.file)
-    bits = fmt.element_cast.random_bits
-    if bits is not None and args.seed is None:
-        raise ValueError(f"{fmt} rounds stochastically: --seed is needed")
-    random = None if bits is None else _random_bits(x.shape, args.seed, bits)
+    if args.tensor_amax == inf:
+        raise ValueError("--tensor-amax must be finite")
+    random = _random_of(fmt.stored, x.shape, args.seed)
     q = quantize(x, fmt, axis=args.axis, random=random, tensor_amax=args.tensor_amax)
-    write_quantized(q, x, args.out, args.seed)
+    given = {"seed": args.seed, "tensor_amax": args.tensor_amax}
+    spec = {name: value for name, value in given.items() if value is not None}
+    write_quantized(q, x, args.out, spec)
     return 0
 
 
 def write_quantized(
-    q: Quantized, x: npt.NDArray[Any], folder: Path, seed: int | None = None
+    q: Quantized, x: npt.NDArray[Any], folder: Path, spec: Mapping[str, Any]
 ) -> None:
-    """Write a quantised array, each file whole or not at all; case.json comes last."""
+    """Write a quantised array, each file whole or not at all; case.json comes last.
+
+    `spec` is what decided the outputs, besides the block format and the axis.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # as `quantize` reads it
+        single = x.astype(np.float32)
     tensors = [
-        Tensor("x", "in", x.astype(np.float32)),
+        Tensor("x", "in", single),
         Tensor("codes", "out", q.codes),
         Tensor("scales", "out", q.scales),
         Tensor("packed", "out", pack(q.codes, q.format.element.bits)),
@@ -63,13 +78,27 @@ def write_quantized(
     ]
     if q.tensor_scale is not None:
         tensors.append(Tensor("tensor_scale", "out", np.asarray(q.tensor_scale)))
-    spec: dict[str, Any] = {"block_format": q.format.name, "axis": q.axis}
-    if seed is not None:
-        spec["seed"] = seed
-    files = render_bundle(Bundle("quantize", spec, tuple(tensors)))
+    facts = {"block_format": q.format.name, "axis": q.axis, **spec}
+    files = render_bundle(Bundle("quantize", facts, tuple(tensors)))
     folder.mkdir(parents=True, exist_ok=True)
     for name in sorted(files, key=lambda n: (n == "case.json", n)):
         write_atomically(folder / name, files[name])
+
+
+def _random_of(
+    fmt: BlockFormat, shape: tuple[int, ...], seed: int | None
+) -> npt.NDArray[np.unsignedinteger] | None:
+    """Return the random bits of each element; None for a format that takes none."""
+    bits = fmt.element_cast.random_bits
+    if bits is None:
+        if seed is not None:
+            raise ValueError(f"{fmt} takes no random bits: --seed has no meaning")
+        return None
+    if seed is None:
+        raise ValueError(f"{fmt} rounds stochastically: --seed is needed")
+    if not 0 <= seed < 2**64:
+        raise ValueError(f"--seed must be from 0 to 2**64 - 1, not {seed}")
+    return _random_bits(shape, seed, bits)
 
 
 def _random_bits(

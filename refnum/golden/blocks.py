@@ -34,7 +34,7 @@ def block_cases() -> Iterator[tuple[str, BlockFormat, TensorCase]]:
     """Return the path, the format and the array of every folder."""
     for name in (*_ALL, *_SOME):
         for case in CASES if name in _ALL else _TELLING:
-            yield f"quantize/{name}.{case}", block_format(name), CASES[case]
+            yield f"quantize/{name}.{case}", block_format(name).stored, CASES[case]
 
 
 def block_bundle(fmt: BlockFormat, case: TensorCase, key: Key) -> Bundle:

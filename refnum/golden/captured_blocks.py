@@ -43,7 +43,7 @@ def block_rows(golden: Path) -> Iterator[Row]:
 
 
 def _row(name: str, x: npt.NDArray[np.float32], scales: _Codes, codes: _Codes) -> Row:
-    fmt = block_format(name)
+    fmt = block_format(name).stored
     plain = _PLAIN[name.partition("_")[0]]
     wrong_scales, wrong_codes = _differences(x, plain, scales, codes)
     differing = wrong_scales + wrong_codes

@@ -9,7 +9,7 @@ ORDINARY, BATCH = 10_000, 50_000
 
 scales = pytest.mark.parametrize(
     "count",
-    [ORDINARY, pytest.param(1_000_000, marks=pytest.mark.exhaustive)],
+    [ORDINARY, pytest.param(1_000_000, marks=pytest.mark.thorough)],
     ids=["ten_thousand", "million"],
 )
 

@@ -209,7 +209,7 @@ def test_extremes_are_no_bad_input():
     x = np.array([[np.nan, np.inf, -np.inf, 1e300, -1e-300, 5e-324, 0.0, -0.0] * 4])
     for name in blocks.names():
         fmt = blocks.block_format(name)
-        if fmt.element_cast.random_bits is None:
+        if fmt.stored.element_cast.random_bits is None:
             tall = np.repeat(x, 16, axis=0)
             assert rn.dequantize(rn.quantize(tall, fmt)).shape == tall.shape
     assert isinstance(rn.MXFP4, BlockFormat)

@@ -13,7 +13,8 @@ from refnum.blocks.exact_orders import Single, round_float32
 
 from ._inputs import ALL, assert_same, bits, near_ties
 
-PRESETS = [blocks.block_format(name) for name in blocks.names()]
+NAMED = [blocks.block_format(name) for name in blocks.names()]
+PRESETS = [fmt for fmt in NAMED if isinstance(fmt, blocks.BlockFormat)]
 COUNT = 12  # blocks of each kind
 
 

@@ -53,7 +53,7 @@ GFLOAT = {
 
 
 @pytest.mark.parametrize(
-    "count", [90, pytest.param(20_000, marks=pytest.mark.exhaustive)]
+    "count", [90, pytest.param(20_000, marks=pytest.mark.thorough)]
 )
 @pytest.mark.parametrize("fmt", GFLOAT, ids=str)
 def test_gfloat(fmt, count):

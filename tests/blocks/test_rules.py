@@ -146,7 +146,7 @@ def test_two_binades(rule):
     compare(LOWEST_BINADES[::61], rule, rn.E2M1)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.thorough
 @each_rule
 @pytest.mark.parametrize("element", ELEMENTS, ids=str)
 @pytest.mark.parametrize("start", [0, 0x00800000, 0x3F800000, 0x7E800000])

@@ -12,7 +12,7 @@ from refnum.cli import main
 from refnum.golden import read_bundle
 from refnum.random import philox4x32
 
-STOCHASTIC = [n for n in names() if block_format(n).element_cast.random_bits]
+STOCHASTIC = [n for n in names() if block_format(n).stored.element_cast.random_bits]
 DETERMINISTIC = [n for n in names() if n not in STOCHASTIC]
 X = np.linspace(-3, 3, 32 * 48, dtype=np.float32).reshape(32, 48)
 SEED = 2**32 + 7
@@ -81,7 +81,7 @@ def test_a_seed_replays(name, folder):
     other, _ = there_and_back(name, "--seed", str(SEED + 1))
     np.testing.assert_array_equal(first["codes"], again["codes"])
     assert (first["codes"] != other["codes"]).any()
-    fmt = block_format(name)
+    fmt = block_format(name).stored
     counters = np.zeros((X.size // 4, 4), np.uint32)
     counters[:, 0] = np.arange(len(counters))
     words = philox4x32(counters, np.array([7, 1], np.uint32)).reshape(X.shape)

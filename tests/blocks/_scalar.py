@@ -1,0 +1,44 @@
+"""Scalar arithmetic for second derivations: one float32 or one code at a time."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+
+F = np.float32
+FLT_MAX = F(np.finfo(F).max)
+E2M1 = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0]
+UNIFORM = [k / 4 for k in range(8)]
+UE4M3 = [m / 512 for m in range(8)] + [
+    (8 + m) / 8 * 2.0 ** (e - 7) for e in range(1, 16) for m in range(8)
+][:-1]  # the last would be the NaN
+
+
+def nearest(size, grid, away=False):
+    """Index of the nearest of the increasing grid; ties to even or away from zero."""
+    if math.isnan(size):
+        return len(grid) - 1
+    size = min(float(size), 2 * grid[-1])
+    gaps = [abs(Fraction(value) - Fraction(size)) for value in grid]
+    least = min(gaps)
+    ties = [i for i, gap in enumerate(gaps) if gap == least]
+    return ties[-1] if away else min(ties, key=lambda i: i % 2)
+
+
+def signed(y, grid, away=False):
+    """Code of sign and magnitude; -0 keeps its sign, NaN has none."""
+    negative = math.copysign(1.0, float(y)) < 0 and not math.isnan(float(y))
+    return nearest(abs(float(y)), grid, away) + 8 * negative
+
+
+def value(code, grid=E2M1):
+    return F(-grid[code - 8] if code >= 8 else grid[code])
+
+
+def scale_code(t):
+    """E4M3 of a nonnegative number, saturating."""
+    return 127 if math.isnan(float(t)) else nearest(float(t), UE4M3)
+
+
+def fmin(a, b):
+    return b if np.isnan(a) else min(a, b)
