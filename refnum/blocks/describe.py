@@ -41,7 +41,7 @@ def describe(fmt: BlockFormat | ChosenFormat) -> str:
         "tensor scale": _tensor_scale(fmt),
         "convention": _convention(fmt),
         **_guards(fmt.rule),
-        "order": "; ".join(fmt.rule.arithmetic.steps) + "; all in float32",
+        "order": _order(fmt),
     }
     if fmt.prescale != 1.0:
         facts["head-room"] = f"values times {fmt.prescale:g} after the scale is chosen"
@@ -100,6 +100,11 @@ def _convention(fmt: BlockFormat) -> str:
     if fmt.convention == "encode":
         return "encode: the stored scale multiplied the values and divides the codes"
     return "decode: the stored scale multiplies the codes"
+
+
+def _order(fmt: BlockFormat) -> str:
+    steps = "; ".join(fmt.rule.arithmetic.steps)
+    return steps if fmt.levels else f"{steps}; all in float32"
 
 
 def _guards(rule: ScaleRule) -> dict[str, str]:

@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from refnum.blocks import exact_orders as orders
 from refnum.blocks.block_format import BlockFormat
+from refnum.blocks.exact_levels import quantize_levels, split_levels
 from refnum.blocks.exact_orders import ONE, Single, single
 from refnum.blocks.rule import ScaleRule
 from refnum.formats import Format
@@ -71,7 +72,7 @@ def quantize_block(
         factor = factor / share if order.divides else factor * share
     if block_format.levels:
         sized = [one.value for one in x]
-        return _quantize_levels(sized, scale, factor.value, block_format, random)
+        return quantize_levels(sized, scale, factor.value, block_format, random)
     y = [one / factor if order.divides else one * factor for one in x]
     bits = [0] * len(x) if random is None else random
     element, cast = block_format.element, block_format.element_cast
@@ -121,7 +122,7 @@ def dequantize_block(
         element, times = block_format.alternate, single(block_format.alternate_factor)
     powers = [0] * len(codes)
     if block_format.levels:
-        scale, powers = _split_levels(scale, block_format)
+        scale, powers = split_levels(scale, block_format)
     q = [
         _value(code, element) * times * Single(2.0**power)
         for code, power in zip(codes, powers, strict=True)
@@ -146,48 +147,6 @@ def dequantize_block(
         return [(one * (factor * outer)).value for one in q]
     apart = [one / factor if encoded else one * factor for one in q]
     return [(one * outer).value for one in apart]
-
-
-def _quantize_levels(
-    x: Sequence[float],
-    scale: int,
-    factor: float,
-    fmt: BlockFormat,
-    random: Sequence[int] | None,
-) -> tuple[list[int], int]:
-    """Set the bits of each level from the coarsest on, then round what is left."""
-    y = [_product(one, factor) for one in x]
-    word, place = scale, fmt.scale.bits
-    for depth, size in enumerate(fmt.levels):
-        half_of_reach = 2 ** (len(fmt.levels) - depth)
-        for start in range(0, len(y), size):
-            group = y[start : start + size]
-            if any(abs(one) >= half_of_reach for one in group):
-                y[start : start + size] = [one / 2 for one in group]
-                word |= 1 << place
-            place += 1
-    bits = [0] * len(y) if random is None else random
-    element, cast = fmt.element, fmt.element_cast
-    codes = [encode(one, element, cast, r) for one, r in zip(y, bits, strict=True)]
-    return codes, word
-
-
-def _split_levels(word: int, fmt: BlockFormat) -> tuple[int, list[int]]:
-    """Return the scale's code and how many bits are set above each element."""
-    assert isinstance(fmt.block, int)
-    scale, rest = word % 2**fmt.scale.bits, word >> fmt.scale.bits
-    powers = [0] * fmt.block
-    for size in fmt.levels:
-        for start in range(0, fmt.block, size):
-            for i in range(start, start + size):
-                powers[i] += rest & 1
-            rest >>= 1
-    return scale, powers
-
-
-def _product(a: float, b: float) -> float | Fraction:
-    ordinary = math.isfinite(a) and math.isfinite(b) and a != 0
-    return Fraction(a) * Fraction(b) if ordinary else a * b
 
 
 def _reference(fmt: BlockFormat, amax: float | None, x: Sequence[Single]) -> Single:
@@ -228,11 +187,8 @@ def _round_mantissa(x: Fraction, bits: int) -> Fraction:
 
 def _statistic(x: Sequence[Single], rule: ScaleRule) -> Single:
     if rule.statistic == "amax":
-        return (
-            single(rule.amax_floor)
-            if largest_of(x).value < rule.amax_floor
-            else largest_of(x)
-        )
+        largest = largest_of(x)
+        return single(rule.amax_floor) if largest.value < rule.amax_floor else largest
     total = 0.0
     for one in x:
         total += one.value

@@ -47,7 +47,7 @@ HIFLOAT4_ORDER = Arithmetic(
     ratio=_ratio,
     factor=lambda scale, *_: _round_bf16(1 / scale.astype(np.float64)),
     tensor_scale=scale_is_reference,
-    steps=("t = amax * (1 / unit)", "y = x * (1 / scale)"),
+    steps=("t = bf16(amax * bf16(1 / unit))", "y = x * bf16(1 / scale), exact"),
 )
 """Both reciprocals and t are rounded to BF16 once; y and all comparisons are exact."""
 

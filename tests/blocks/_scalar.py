@@ -4,6 +4,11 @@ import math
 from fractions import Fraction
 
 import numpy as np
+import pytest
+
+import refnum as rn
+
+from ._inputs import FINITE, assert_same
 
 F = np.float32
 FLT_MAX = F(np.finfo(F).max)
@@ -42,3 +47,37 @@ def scale_code(t):
 
 def fmin(a, b):
     return b if np.isnan(a) else min(a, b)
+
+
+def reference(amax, top):
+    with np.errstate(all="ignore"):
+        S = fmin(F(top) / amax, FLT_MAX)
+    return F(1) if amax == 0 or S == 0 else S
+
+
+def decode_factor(code, S):
+    """min(1 / (scale * (1 / S)), FLT_MAX)."""
+    return fmin(F(1) / (F(UE4M3[code]) * (F(1) / S)), FLT_MAX)
+
+
+COUNT = 6  # blocks of each kind
+kinds = pytest.mark.parametrize("kind", FINITE, ids=lambda kind: kind.__name__)
+
+
+def draw(kind, size=16, count=COUNT):
+    with np.errstate(all="ignore"):
+        return kind(np.random.default_rng(len(kind.__name__)), count, size)
+
+
+def amaxes(x):
+    with np.errstate(invalid="ignore"):
+        return [F(np.abs(x).max()), F(0), F(1e-38), F(2688), F(3e38)]
+
+
+def compare(x, fmt, definition, amax, shape=None):
+    q = rn.quantize(x if shape is None else x.reshape(shape), fmt, tensor_amax=amax)
+    with np.errstate(all="ignore"):
+        want = [definition(list(row), amax) for row in x]
+    assert_same(q.scales.reshape(-1), [w[0] for w in want], f"scales, {amax}", x)
+    assert_same(q.codes.reshape(x.shape), [w[1] for w in want], f"codes, {amax}", x)
+    return q
