@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from refnum.blocks import BlockFormat
-from refnum.golden.blocks import block_bundle, block_cases
+from refnum.golden.blocks import AnyFormat, block_bundle, block_cases
 from refnum.golden.bundle import Bundle
 from refnum.golden.entry import Entry, Options
 from refnum.golden.products import (
@@ -53,9 +52,7 @@ def _products() -> Iterator[Entry]:
         yield Entry(path, partial(_multiply, path, schedule))
 
 
-def _quantize(
-    path: str, fmt: BlockFormat, case: TensorCase, options: Options
-) -> Bundle:
+def _quantize(path: str, fmt: AnyFormat, case: TensorCase, options: Options) -> Bundle:
     return block_bundle(fmt, case, options.key(path))
 
 
