@@ -1,6 +1,6 @@
 """refnum: the arithmetic of 4- and 8-bit training, exact to the bit, in NumPy."""
 
-from refnum import blocks, formats, metrics, products, random
+from refnum import autograd, blocks, elementary, formats, metrics, products, random
 from refnum._version import __version__
 from refnum.blocks import (
     MXFP4,
@@ -134,10 +134,12 @@ __all__ = [
     "SubnormalResults",
     "ZeroSign",
     "__version__",
+    "autograd",
     "blocks",
     "casts",
     "decode",
     "dequantize",
+    "elementary",
     "encode",
     "format",
     "formats",

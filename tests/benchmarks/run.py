@@ -25,6 +25,9 @@ from pathlib import Path
 import numpy as np
 
 TOPICS = {
+    "autograd": "gradients",
+    "elementary": "elementary",
+    "sums": "elementary",
     "encode": "formats",
     "decode": "formats",
     "round_to": "formats",

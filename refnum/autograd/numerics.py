@@ -1,0 +1,138 @@
+"""Functions, sums and products of arrays, in the arithmetic that the mode asks for.
+
+Each takes float32 or float64 arrays and returns the same type. Portable numerics take
+float32 through `refnum.elementary`; all else is NumPy's and BLAS's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from refnum.autograd.mode import MODE
+from refnum.products import Accumulator, matmul
+
+__all__ = ["function", "power_of", "product_of", "total_of"]
+
+_Array = npt.NDArray[np.floating[Any]]
+_ROOT_HALF = math.sqrt(0.5)
+_ROOT_TWO_OVER_PI = math.sqrt(2 / math.pi)
+
+_Axis = int | tuple[int, ...] | None
+
+
+def _portable(x: Any) -> bool:
+    return MODE.get().numerics.portable and getattr(x, "dtype", None) == np.float32
+
+
+def function(name: str, usual: Callable[..., Any] | None = None) -> Callable[..., Any]:
+    """Return a function of one array, and options, that follows the mode.
+
+    Parameters
+    ----------
+    name : str
+        Of the portable function in `refnum.elementary`.
+    usual : callable, optional
+        What computes it otherwise; by default NumPy's.
+
+    Returns
+    -------
+    callable
+        The choice between the two.
+    """
+    chosen = usual or _USUAL[name]
+
+    def either(x: Any, *options: Any) -> Any:
+        if _portable(x):
+            return getattr(import_module("refnum.elementary"), name)(x, *options)
+        return chosen(x, *options)
+
+    return either
+
+
+def total_of(x: Any, axis: _Axis = None, keepdims: bool = False) -> Any:
+    """Return the sum along axes."""
+    if _portable(x):
+        elementary = import_module("refnum.elementary")
+        return elementary.sum(x, axis=axis, keepdims=keepdims)
+    return np.sum(x, axis=axis, keepdims=keepdims)
+
+
+def power_of(x: Any, y: Any) -> Any:
+    """Return x ** y; portable numerics know integer powers and square roots."""
+    if not (_portable(x) or _portable(y)):
+        return np.power(x, y)
+    if np.ndim(y) == 0:
+        exponent = float(y)
+        if exponent == 0.5:
+            return function("sqrt")(x)
+        if exponent.is_integer() and abs(exponent) < 2**31:
+            return import_module("refnum.elementary").power(x, int(exponent))
+    raise ValueError(
+        "reproducible powers have an integer or 0.5 as exponent: write "
+        "exp(y * log(x)), or compute it with numerics=FAST"
+    )
+
+
+def product_of(a: _Array, b: _Array, accumulator: Accumulator | None) -> _Array:
+    """Return the product of matrices or stacks of them.
+
+    `accumulator` goes before the mode's own; float32 alone has one.
+    """
+    if a.dtype != np.float32:
+        if accumulator is not None:
+            raise TypeError(f"{accumulator} makes float32 products, not {a.dtype}")
+        return np.asarray(np.matmul(a, b))
+    chosen = accumulator or MODE.get().numerics.accumulator
+    if chosen is None:
+        return np.asarray(np.matmul(_spelled_out(a), _spelled_out(b)))
+    return matmul(a, b, accumulator=chosen)
+
+
+def _spelled_out(x: _Array) -> _Array:
+    """Return a copy of what only repeats elements, which BLAS does not take."""
+    return x.copy() if 0 in x.strides else x
+
+
+def _silu(x: Any) -> Any:
+    return x * _sigmoid(x)
+
+
+def _gelu(x: Any, approximate: str = "none") -> Any:
+    if approximate == "tanh":
+        return 0.5 * x * (np.tanh(_ROOT_TWO_OVER_PI * (x + 0.044715 * x * x * x)) + 1)
+    return 0.5 * x * (_erf(x * _ROOT_HALF) + 1)
+
+
+def _erf(x: Any) -> Any:
+    from scipy.special import erf
+
+    return erf(x)
+
+
+def _sigmoid(x: Any) -> Any:
+    """Return 1 / (1 + exp(-x)) without overflow."""
+    small = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, small) / (1 + small)
+
+
+_USUAL: dict[str, Callable[..., Any]] = {
+    "cos": np.cos,
+    "erf": _erf,
+    "exp": np.exp,
+    "expm1": np.expm1,
+    "gelu": _gelu,
+    "log": np.log,
+    "log1p": np.log1p,
+    "rsqrt": lambda x: 1 / np.sqrt(x),
+    "sigmoid": _sigmoid,
+    "silu": _silu,
+    "sin": np.sin,
+    "sqrt": np.sqrt,
+    "tanh": np.tanh,
+}
