@@ -2,6 +2,7 @@
 
 from refnum.golden.bundle import Bundle, Tensor, read_bundle, render_bundle
 from refnum.golden.hexfile import parse, read, render
+from refnum.golden.inputs import number
 from refnum.golden.place import find
 from refnum.golden.record import Case, Column, Disagreement, GoldenFile
 from refnum.golden.store import Mismatch, check, write, write_atomically
@@ -25,6 +26,7 @@ __all__ = [
     "compare",
     "entries",
     "find",
+    "number",
     "parse",
     "read",
     "read_bundle",
