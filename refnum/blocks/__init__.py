@@ -21,6 +21,7 @@ from refnum.blocks.presets import *
 from refnum.blocks.quantize import Quantized, dequantize, quantize
 from refnum.blocks.reciprocal import approximate_reciprocal
 from refnum.blocks.rule import *
+from refnum.blocks.shapes import scales_shape, tensor_scale_shape
 from refnum.blocks.signs import hadamard_signs, random_signs
 
 __all__ = [
@@ -45,8 +46,10 @@ __all__ = [
     "pack_ue8m0",
     "quantize",
     "random_signs",
+    "scales_shape",
     "swizzle_scales",
     "swizzled_offset",
+    "tensor_scale_shape",
     "unpack_ue8m0",
     "unswizzle_scales",
 ]

@@ -16,6 +16,7 @@ __all__ = [
     "block_references",
     "outer_amax",
     "outer_scales",
+    "outer_shape",
     "per_block",
     "tensor_scale",
 ]
@@ -42,7 +43,7 @@ def outer_amax(
     span = fmt.tensor_scale.span
     per_row = geometry.blocks_per_row
     if given is not None:
-        return _as_amax(given, _outer_shape(geometry, fmt))
+        return _as_amax(given, outer_shape(geometry, fmt))
     if span == "tensor":
         parts = (largest(blocks[p].reshape(1, -1))[0] for p in _chunks(blocks))
         return np.asarray(np.max(np.fromiter(parts, np.float32), initial=0), np.float32)
@@ -54,7 +55,7 @@ def outer_amax(
         return np.asarray(np.max(each, axis=1, initial=0), np.float32)
     starts = np.arange(0, per_row, _blocks_per_run(span, geometry))
     if not each.size:
-        return np.zeros(_outer_shape(geometry, fmt), np.float32)
+        return np.zeros(outer_shape(geometry, fmt), np.float32)
     return np.asarray(np.maximum.reduceat(each, starts, axis=1))
 
 
@@ -91,7 +92,7 @@ def outer_scales(
         raise ValueError(f"{fmt} {missing} tensor scale; {scale!r} is given")
     if scale is None:
         return np.ones((), np.float32)
-    outer, shape = np.asarray(scale, np.float32), _outer_shape(geometry, fmt)
+    outer, shape = np.asarray(scale, np.float32), outer_shape(geometry, fmt)
     if outer.shape not in ((), shape):
         raise ValueError(f"the tensor scale has shape {outer.shape}; {shape} is needed")
     return per_block(outer, geometry, fmt)
@@ -110,7 +111,8 @@ def per_block(outer: Singles, geometry: Geometry, fmt: BlockFormat) -> Singles:
     return outer[:, run].reshape(-1)
 
 
-def _outer_shape(geometry: Geometry, fmt: BlockFormat) -> tuple[int, ...]:
+def outer_shape(geometry: Geometry, fmt: BlockFormat) -> tuple[int, ...]:
+    """Return the shape of the scales above the blocks', for a format that has them."""
     assert fmt.tensor_scale is not None
     span = fmt.tensor_scale.span
     if span == "tensor":
