@@ -19,7 +19,7 @@ from refnum.formats import format as _format
 from refnum.products import catalog
 from refnum.products.engine import accumulate, read_side
 from refnum.products.epilogue import Epilogue
-from refnum.products.instruction import MatrixInstruction
+from refnum.products.instruction import MatrixInstruction, Model
 from refnum.products.lanes import Panel
 from refnum.products.models import step_width
 from refnum.products.operands import (
@@ -32,6 +32,7 @@ from refnum.products.rounding import Values, to_storage
 __all__ = ["gemm"]
 
 _TILE = 256  # rows and columns of D at a time: some buffers fit the L2 cache
+_WIDE_TILE = 512  # columns where the fast path works on long rows
 _Slices = list[list[slice]]
 
 
@@ -185,16 +186,23 @@ def _fill(
     m, n = total.shape[-2:]
     left, right = left.stack(total.shape[:-2]), right.stack(total.shape[:-2])
     nan = op.nan_code if d == op.d else _float32_nan(op)
+    width = _tile_columns(op)
     stack = total.reshape(math.prod(total.shape[:-2]), m, n)
     for index, matrix in enumerate(stack):
-        for across in range(0, n, _TILE):
-            columns = slice(across, across + _TILE)
+        for across in range(0, n, width):
+            columns = slice(across, across + width)
             b = read_side(right.part(index, columns), op)
             for down in range(0, m, _TILE):
                 rows = slice(down, down + _TILE)
                 a = read_side(left.part(index, rows), op)
                 tile = _scheduled(a, b, op, slices)
                 matrix[rows, columns] = to_storage(tile, d, nan)
+
+
+def _tile_columns(op: MatrixInstruction) -> int:
+    """Return the columns of a tile; those of 32-bit operands would take much memory."""
+    long_rows = op.model in (Model.FUSED, Model.SCALED, Model.EMULATED)
+    return _WIDE_TILE if long_rows and op.b.bits <= 16 else _TILE
 
 
 def _scheduled(a: Panel, b: Panel, op: MatrixInstruction, slices: _Slices) -> Values:

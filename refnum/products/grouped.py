@@ -48,7 +48,8 @@ def read_groups(operand: Operand, op: MatrixInstruction) -> Panel:
         np.ascontiguousarray(values.T),
         np.ascontiguousarray(exponents.T),
         np.logical_or.reduce(~finite, axis=1),
-        reach=0,
+        lowest=0,
+        highest=0,
     )
 
 

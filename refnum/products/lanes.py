@@ -1,7 +1,7 @@
 """Operands of one tile, laid out for the fast path, and the number types it runs in.
 
-Vocabulary. A *lane* is a pair of types, one for products and one for exponents. The
-narrow lanes are fast and hold exponents of some range; the wide lane holds all.
+Vocabulary. A *lane* is a type for products and sums. The narrow lane is fast and holds
+exponents of some range; the wide lane holds all.
 """
 
 from __future__ import annotations
@@ -28,35 +28,29 @@ class Lane:
     ----------
     values : dtype
         float32 or float64: holds products and their aligned integers.
-    exponents : dtype
-        Type of the exponents of operands and products.
     words : dtype
         Integers of the width of `values`, for its bit patterns.
     mantissa : int
         Fraction bits of `values`.
     bias : int
         Exponent bias of `values`.
-    zero : int
-        Exponent that stands for a zero operand; twice it fits `exponents`.
     reach : int
         Operands' exponents lie within this distance of 0.
     """
 
     values: type[np.floating[Any]]
-    exponents: type[np.signedinteger[Any]]
     words: type[np.signedinteger[Any]]
     mantissa: int
     bias: int
-    zero: int
     reach: int
 
 
-_INTEGER_BITS = 25  # alignment bits for which the narrow lanes' sums fit int32
-# A product of a zero and a number must align below the product of two numbers.
+_Decoded = tuple[Values, Exponents, npt.NDArray[np.bool_]]
+_TABLE_BITS = 8  # formats up to this width are read from tables
+_INTEGER_BITS = 25  # alignment bits for which the narrow lane's sums fit int32
 LANES = (
-    Lane(np.float32, np.int8, np.int32, 23, 127, zero=-64, reach=20),
-    Lane(np.float32, np.int16, np.int32, 23, 127, zero=-8192, reach=45),
-    Lane(np.float64, np.int16, np.int64, 52, 1023, zero=-8192, reach=400),
+    Lane(np.float32, np.int32, 23, 127, reach=45),
+    Lane(np.float64, np.int64, 52, 1023, reach=400),
 )
 
 
@@ -71,51 +65,92 @@ class Panel:
     values : array of float64, shape (K, rows)
         Values times block scales; zero where they are special.
     exponents : array of int32, shape (K, rows)
-        Exponents as the instruction sees them; only meaningful where not zero.
+        Exponents as the instruction sees them; only meaningful where not zero. Those
+        of groups of k in the GROUPED model.
     special : array of bool, shape (rows,)
         Rows that hold a NaN or an infinity.
-    reach : int
-        Largest distance of an exponent from 0.
+    lowest, highest : int
+        Bounds of the exponents of numbers other than zero.
     """
 
     operand: Operand
     values: Values
     exponents: Exponents
     special: npt.NDArray[np.bool_]
-    reach: int
+    lowest: int
+    highest: int
+
+    @property
+    def reach(self) -> int:
+        """Largest distance of an exponent from 0."""
+        return max(abs(self.lowest), abs(self.highest))
+
+    @property
+    def centre(self) -> int:
+        """The exponent in the middle."""
+        return (self.lowest + self.highest) // 2
+
+    @property
+    def spread(self) -> int:
+        """Largest distance of an exponent from the one in the middle."""
+        return self.highest - self.centre
 
     def cut(self, ks: slice, block: int | None) -> Panel:
-        """Return the panel between two k."""
+        """Return the panel between two k, whole groups."""
+        group = len(self.values) // max(1, len(self.exponents))
         return replace(
             self,
             operand=self.operand.cut(ks, block),
             values=self.values[ks],
-            exponents=self.exponents[ks],
+            exponents=self.exponents[ks.start // group : ks.stop // group],
         )
+
+    def reordered(self, ks: npt.NDArray[np.intp]) -> Panel:
+        """Return the panel with other rows of values and exponents, in that order."""
+        return replace(self, values=self.values[ks], exponents=self.exponents[ks])
 
 
 def read_panel(operand: Operand, op: MatrixInstruction) -> Panel:
     """Decode a two-dimensional operand for the fast path of `op`."""
-    values = operand.values()
     # FP8 on the FP16 path has the exponents of FP16, which has room for all.
     emin = FP16.emin if op.model is Model.EMULATED else operand.format.emin
     if operand.format.bits == FP32.bits:
         emin = FP32.emin
-    finite = np.isfinite(values)
-    special: npt.NDArray[np.bool_] = np.logical_or.reduce(~finite, axis=1)
-    values = np.where(finite, values, 0.0)
-    exponents = exponent(values, emin)
+    values, exponents, finite = _decode(operand, emin)
+    special: npt.NDArray[np.bool_] = np.logical_or.reduce(~finite, axis=0)
     scales = operand.scale_values()
     if scales is not None and op.block is not None:
         assert operand.scale_format is not None
-        special |= np.logical_or.reduce(~np.isfinite(scales), axis=1)
-        spread = np.repeat(np.where(np.isfinite(scales), scales, 0.0), op.block, axis=1)
-        values = values * spread
-        exponents = exponents + exponent(spread, operand.scale_format.emin)
-    used = np.abs(exponents[values != 0])
-    reach = int(used.max()) if used.size else 0
-    order = np.ascontiguousarray
-    return Panel(operand, order(values.T), order(exponents.T), special, reach)
+        finite = np.isfinite(scales)
+        special |= np.logical_or.reduce(~finite, axis=1)
+        scales = np.where(finite, scales, 0.0).T
+        powers = exponent(scales, operand.scale_format.emin)
+        values = values * np.repeat(scales, op.block, axis=0)
+        exponents = exponents + np.repeat(powers, op.block, axis=0)
+    lowest, highest = _bounds(values, exponents)
+    return Panel(operand, values, exponents, special, lowest, highest)
+
+
+def _decode(operand: Operand, emin: int) -> _Decoded:
+    """Return values with k first, their exponents, and where they are finite."""
+    codes = np.ascontiguousarray(operand.codes.T)
+    if operand.format.bits > _TABLE_BITS:
+        return _split(replace(operand, codes=codes).values(), emin)
+    values, exponents, finite = _split(operand.format.values, emin)
+    return values[codes], exponents[codes], finite[codes]
+
+
+def _split(values: Values, emin: int) -> _Decoded:
+    """Return values, 0 where they are not finite, their exponents, and where."""
+    finite = np.isfinite(values)
+    values = np.where(finite, values, 0.0)
+    return values, exponent(values, emin), finite
+
+
+def _bounds(values: Values, exponents: Exponents) -> tuple[int, int]:
+    """Return the smallest and the largest exponent of a number that is not zero."""
+    used = exponents[values != 0]
+    return (int(used.min()), int(used.max())) if used.size else (0, 0)
 
 
 def choose_lane(reach: int, bits: int) -> Lane:

@@ -62,13 +62,20 @@ def test_gemm_equals_mma(op):
 @pytest.mark.parametrize("name", [HOPPER, "sm90.mma.e5m2.e4m3.f16", NVFP4])
 def test_several_tiles(name):
     op, rng = instruction(name), np.random.default_rng(8)
-    m, n, depth = 300, 290, 192
+    m, n, depth = 300, 530, 128
     a = operand(rng, op.a, (m, depth), "normal")
     b = operand(rng, op.b, (depth, n), "normal")
     block = scales(rng, op, m, depth, n, "normal")
     zero = np.zeros((m, n), np.float16 if op.d == FP16 else np.float32)
     readable = mma(a, b, zero, op, **block)
     np.testing.assert_array_equal(gemm(a, b, op, **block), readable)
+
+
+def test_the_callers_buffer_size_comes_back():
+    a, b = np.full((3, 64), 0x38, np.uint8), np.full((64, 3), 0x38, np.uint8)
+    before = np.getbufsize()
+    assert (gemm(a, b, HOPPER) == 64).all()
+    assert np.getbufsize() == before
 
 
 def test_results_near_the_end_of_float32():
@@ -130,6 +137,37 @@ def test_split_k_adds_slices_in_order():
     both = gemm(a, b, HOPPER, split_k=2, promote_every=96)
     parts = chains(a, b, [(0, 96), (96, 160), (160, 256), (256, 320)])
     np.testing.assert_array_equal(both, (parts[0] + parts[1]) + (parts[2] + parts[3]))
+
+
+SCHEDULED = [
+    "sm100.tcgen05.mxf8f6f4.e4m3.e2m1.f32",
+    "sm100.tcgen05.mxf4.ue8m0.f32",
+    NVFP4,
+]
+
+
+@pytest.mark.parametrize("name", SCHEDULED)
+@pytest.mark.parametrize("spread", ["bits", "normal", "wide"])
+def test_schedules_of_block_scaled_kinds(name, spread):
+    """Each chain sees the scales of its own k."""
+    op, rng = instruction(name), np.random.default_rng(20)
+    m, depth, n, every = 7, 512, 6, 128
+    a = operand(rng, op.a, (m, depth), spread)
+    b = operand(rng, op.b, (depth, n), spread)
+    block = scales(rng, op, m, depth, n, spread)
+    total = np.zeros((m, n), np.float32)
+    for k in range(0, depth, every):
+        ks = slice(k, k + every)
+        blocks = slice(k // op.block, (k + every) // op.block)
+        part = {
+            "scale_a": block["scale_a"][:, blocks],
+            "scale_b": block["scale_b"][blocks],
+        }
+        chain = mma(a[:, ks], b[ks], np.zeros((m, n), np.float32), op, **part)
+        with np.errstate(all="ignore"):
+            total = total + chain if k else chain
+    for options in ({"promote_every": every}, {"split_k": depth // every}):
+        np.testing.assert_array_equal(gemm(a, b, op, **options, **block), total)
 
 
 def test_plans_say_what_they_cannot_do():
