@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy.typing as npt
 __all__ = ["Bundle", "Tensor", "read_bundle", "render_bundle"]
 
 _CASE = "case.json"
+_AXES = 32
 _ROLES = ("in", "out")
 _TYPES = {
     "u8": "<u1",
@@ -163,36 +165,61 @@ def read_bundle(folder: Path | str) -> Bundle:
     """
     place = Path(folder)
     case_path = place / _CASE
+    text = case_path.read_bytes()
     try:
-        case = json.loads(case_path.read_bytes())
+        op, spec, described = _read_case(text)
+        whole = [_read_facts(facts) for facts in described]
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{case_path}: {error}") from None
+    tensors = tuple(_read_tensor(place, *facts) for facts in whole)
+    try:
+        return Bundle(op, spec, tensors)
     except ValueError as error:
-        raise ValueError(f"{case_path}: not JSON: {error}") from None
+        raise ValueError(f"{case_path}: {error}") from None
+
+
+def _read_case(text: bytes) -> tuple[str, dict[str, Any], list[Any]]:
+    """Return the operation, what decides it, and the facts of the tensors."""
+    try:
+        case = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not JSON: {error}") from None
     if not isinstance(case, dict) or set(case) != {"op", "spec", "tensors"}:
-        raise ValueError(f"{case_path}: must hold op, spec and tensors alone")
-    if (type(case["spec"]), type(case["tensors"])) != (dict, list):
-        raise ValueError(f"{case_path}: spec is an object and tensors a list")
-    tensors = tuple(_read_tensor(place, facts) for facts in case["tensors"])
-    return Bundle(case["op"], case["spec"], tensors)
+        raise ValueError("must hold op, spec and tensors alone")
+    kinds = tuple(type(case[name]) for name in ("op", "spec", "tensors"))
+    if kinds != (str, dict, list):
+        raise ValueError("spec is an object, op a text, tensors a list")
+    return case["op"], case["spec"], case["tensors"]
 
 
-def _read_tensor(folder: Path, facts: Any) -> Tensor:
-    case_path = folder / _CASE
+def _read_facts(facts: Any) -> tuple[Tensor, list[int], str]:
+    """Return a tensor without elements, its shape and its digest, each checked.
+
+    Nothing of that shape is made yet: a stranger's sizes may be absurd.
+    """
     if not isinstance(facts, dict) or set(facts) != _FIELDS:
-        raise ValueError(f"{case_path}: a tensor has {', '.join(sorted(_FIELDS))}")
+        raise ValueError(f"a tensor has {', '.join(sorted(_FIELDS))}")
     name, dtype, shape = facts["name"], facts["dtype"], facts["shape"]
-    if dtype not in _TYPES:
-        raise ValueError(f"{case_path}: {name}: unknown dtype {dtype!r}")
-    if not (isinstance(shape, list) and all(type(n) is int and n >= 0 for n in shape)):
-        raise ValueError(f"{case_path}: {name}: shape {shape!r} is no list of sizes")
-    tensor = Tensor(name, facts["role"], np.zeros(shape, _TYPES[dtype]))
-    path = folder / tensor.filename
+    if type(name) is not str:
+        raise ValueError(f"{name!r} is no tensor name")
+    if type(dtype) is not str or dtype not in _TYPES:
+        raise ValueError(f"{name}: unknown dtype {dtype!r}")
+    sizes = isinstance(shape, list) and len(shape) <= _AXES
+    if not (sizes and all(type(n) is int and n >= 0 for n in shape)):
+        raise ValueError(f"{name}: shape {shape!r} is no list of sizes")
+    like = Tensor(name, facts["role"], np.zeros(0, _TYPES[dtype]))
+    return like, shape, str(facts["sha256"])
+
+
+def _read_tensor(folder: Path, like: Tensor, shape: list[int], digest: str) -> Tensor:
+    path = folder / like.filename
     data = path.read_bytes()
-    if len(data) != tensor.array.nbytes:
+    size = math.prod(shape) * like.array.itemsize
+    if len(data) != size:
         raise ValueError(
-            f"{path}: {len(data)} bytes; shape {shape} of {dtype} "
-            f"has {tensor.array.nbytes}"
+            f"{path}: {len(data)} bytes; shape {shape} of {like.dtype} has {size}"
         )
-    if hashlib.sha256(data).hexdigest() != facts["sha256"]:
+    if hashlib.sha256(data).hexdigest() != digest:
         raise ValueError(f"{path}: its SHA-256 is not the one in {_CASE}")
-    array = np.frombuffer(data, _TYPES[dtype]).reshape(shape)
-    return Tensor(name, facts["role"], array)
+    array = np.frombuffer(data, _TYPES[like.dtype]).reshape(shape)
+    return Tensor(like.name, like.role, array)
