@@ -47,7 +47,7 @@ from refnum.autograd.arithmetic import (
 from refnum.autograd.attention import attention, attention_composition
 from refnum.autograd.check import GradientError, check_gradients
 from refnum.autograd.differentiate import gradients
-from refnum.autograd.images import avg_pool2d, conv2d, max_pool2d, upsample2d
+from refnum.autograd.images import avg_pool2d, conv2d, max_pool2d
 from refnum.autograd.indexing import embedding, scatter_add, take, take_along_axis
 from refnum.autograd.matrices import linear, matmul
 from refnum.autograd.mode import (
@@ -63,6 +63,7 @@ from refnum.autograd.operation import Operation
 from refnum.autograd.probabilities import cross_entropy, log_softmax, logsumexp, softmax
 from refnum.autograd.random import Stream
 from refnum.autograd.reductions import max, mean, min, sum, var
+from refnum.autograd.resizing import upsample2d
 from refnum.autograd.shaping import (
     broadcast_to,
     concatenate,

@@ -1,7 +1,8 @@
 """The table of activation functions and their VJPs.
 
 Vocabulary: ``g`` is the gradient of the result ``out``, and ``x`` the argument. Masks
-are multiplied with: a branch for each element, as in `where`, is ten times slower.
+are multiplied with: a branch for each element, as in `where`, is ten times slower. The slopes of `silu` and
+`gelu_tanh` are computed with the results, and again only for gradients of gradients.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import numpy as np
 from refnum.autograd.arithmetic import exp
 from refnum.autograd.numerics import function
 from refnum.autograd.operation import Operation
-from refnum.autograd.tensor import plain
+from refnum.autograd.sigmoid_units import gelu_tanh_pass, silu_pass
+from refnum.autograd.tensor import Tensor, plain
 
 __all__ = ["erf", "gelu", "gelu_tanh", "relu", "sigmoid", "silu", "tanh"]
 
@@ -48,14 +50,17 @@ relu = Operation(
 )
 
 
-def _silu_vjp(g: Any, x: Any) -> Any:
+def _silu_vjp(g: Any, x: Any, extra0: Any) -> Any:
+    if extra0 is not None and not isinstance(g, Tensor):
+        return g * extra0
     s = sigmoid(x)
     return g * (s + x * s * (1 - s))
 
 
 silu = Operation(
     "silu",
-    function("silu"),
+    silu_pass,
+    extras=1,
     x=_silu_vjp,
     doc="Return x * sigmoid(x).",
 )
@@ -75,7 +80,9 @@ gelu = Operation(
 )
 
 
-def _gelu_tanh_vjp(g: Any, x: Any) -> Any:
+def _gelu_tanh_vjp(g: Any, x: Any, extra0: Any) -> Any:
+    if extra0 is not None and not isinstance(g, Tensor):
+        return g * extra0
     t = tanh(_ROOT_TWO_OVER_PI * (x + 0.044715 * (x * x * x)))
     slope = _ROOT_TWO_OVER_PI * (1 + 3 * 0.044715 * (x * x))
     return g * (0.5 * (t + 1) + 0.5 * x * (1 - t * t) * slope)
@@ -83,7 +90,8 @@ def _gelu_tanh_vjp(g: Any, x: Any) -> Any:
 
 gelu_tanh = Operation(
     "gelu_tanh",
-    lambda x: function("gelu")(x, "tanh"),
+    gelu_tanh_pass,
+    extras=1,
     x=_gelu_tanh_vjp,
     doc="Return GELU by its usual approximation with tanh.",
 )

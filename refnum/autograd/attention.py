@@ -13,12 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from refnum.autograd.arithmetic import where
+from refnum.autograd.attention_pass import attend, attend_backward
 from refnum.autograd.matrices import matmul
 from refnum.autograd.mode import MODE, Numerics, use
-from refnum.autograd.numerics import product_of
 from refnum.autograd.operation import Operation
 from refnum.autograd.probabilities import softmax
-from refnum.autograd.reductions import sum
 from refnum.autograd.shaping import swapaxes
 from refnum.autograd.tensor import plain
 from refnum.products import Accumulator
@@ -28,16 +27,6 @@ __all__ = ["attention", "attention_composition"]
 _Mask = npt.NDArray[np.bool_] | None
 
 
-def _forward(
-    q: Any, k: Any, v: Any, mask: _Mask, scale: float, accumulator: Accumulator | None
-) -> tuple[Any, Any]:
-    scores = product_of(q, np.swapaxes(k, -1, -2), accumulator) * scale
-    if mask is not None:
-        scores = np.where(mask, scores, -np.inf)
-    probabilities = softmax(scores)
-    return product_of(probabilities, v, accumulator), probabilities
-
-
 def _vjps(
     g: Any,
     needs: tuple[bool, bool, bool],
@@ -45,26 +34,16 @@ def _vjps(
     k: Any,
     v: Any,
     extra0: Any,
+    out: Any,
     scale: float,
     accumulator: Accumulator | None,
 ) -> list[Any]:
-    p = extra0
-    parts: list[Any] = []
-    if needs[0] or needs[1]:
-        gp = product_of(g, np.swapaxes(v, -1, -2), accumulator)
-        gs = p * (gp - sum(gp * p, -1, keepdims=True)) * scale
-    if needs[0]:
-        parts.append(product_of(gs, k, accumulator))
-    if needs[1]:
-        parts.append(product_of(np.swapaxes(gs, -1, -2), q, accumulator))
-    if needs[2]:
-        parts.append(product_of(np.swapaxes(p, -1, -2), g, accumulator))
-    return parts
+    return attend_backward(g, needs, q, k, v, extra0, out, scale, accumulator)
 
 
 _attention = Operation(
     "attention",
-    _forward,
+    attend,
     "q k v",
     "mask scale accumulator",
     joint=_vjps,

@@ -1,4 +1,4 @@
-"""Convolution, pooling and upsampling of images of shape (N, C, H, W).
+"""Convolution and pooling of images of shape (N, C, H, W).
 
 Vocabulary: a *window* is what a kernel of size (kh, kw) sees at one place of the
 result. `unfold` lists all windows; its VJP `fold` adds them back, in the order of the
@@ -18,10 +18,10 @@ from refnum.autograd.matrices import matmul
 from refnum.autograd.mode import MODE, Numerics, use
 from refnum.autograd.operation import Operation
 from refnum.autograd.reductions import max, mean
-from refnum.autograd.shaping import broadcast_to, pad, reshape
+from refnum.autograd.shaping import pad, reshape
 from refnum.products import Accumulator
 
-__all__ = ["avg_pool2d", "conv2d", "max_pool2d", "upsample2d"]
+__all__ = ["avg_pool2d", "check_images", "conv2d", "max_pool2d", "pair_of"]
 
 _Pair = tuple[int, int]
 
@@ -108,7 +108,7 @@ def conv2d(
     ValueError
         If shapes do not fit, or no window fits the image.
     """
-    _check_images(x)
+    check_images(x)
     if weight.ndim != 4:
         raise ValueError(f"weight must have four axes, not {weight.shape}")
     (count, channels), (kernels, depth) = x.shape[:2], weight.shape[:2]
@@ -129,7 +129,12 @@ def conv2d(
 
 
 def max_pool2d(
-    x: Any, kernel: int | _Pair, stride: int | _Pair | None = None, padding: Any = 0
+    x: Any,
+    kernel: int | _Pair,
+    stride: int | _Pair | None = None,
+    padding: Any = 0,
+    *,
+    numerics: Numerics | None = None,
 ) -> Any:
     """Return the greatest element of each window.
 
@@ -143,6 +148,8 @@ def max_pool2d(
         Steps between windows; by default their size.
     padding : int or (int, int)
         Rows and columns of minus infinity around the image, at most half a window.
+    numerics : Numerics, optional
+        Arithmetic of this call.
 
     Returns
     -------
@@ -154,15 +161,21 @@ def max_pool2d(
     ValueError
         If no window fits, or padding is more than half a window.
     """
-    size, around = _pair(kernel, "kernel", 1), _pair(padding, "padding", 0)
+    size, around = pair_of(kernel, "kernel", 1), pair_of(padding, "padding", 0)
     if any(2 * p > k for p, k in zip(around, size, strict=True)):
         raise ValueError(f"padding {around} is more than half of the kernel {size}")
     steps = size if stride is None else stride
-    return max(_all_windows(x, size, steps, around, 1, -math.inf), (2, 3))
+    with use(numerics or MODE.get().numerics):
+        return max(_all_windows(x, size, steps, around, 1, -math.inf), (2, 3))
 
 
 def avg_pool2d(
-    x: Any, kernel: int | _Pair, stride: int | _Pair | None = None, padding: Any = 0
+    x: Any,
+    kernel: int | _Pair,
+    stride: int | _Pair | None = None,
+    padding: Any = 0,
+    *,
+    numerics: Numerics | None = None,
 ) -> Any:
     """Return the mean of each window.
 
@@ -176,6 +189,8 @@ def avg_pool2d(
         Steps between windows; by default their size.
     padding : int or (int, int)
         Rows and columns of zeros around the image, which count.
+    numerics : Numerics, optional
+        Arithmetic of this call.
 
     Returns
     -------
@@ -188,42 +203,19 @@ def avg_pool2d(
         If no window fits.
     """
     steps = kernel if stride is None else stride
-    return mean(_all_windows(x, kernel, steps, padding, 1), (2, 3))
-
-
-def upsample2d(x: Any, factor: int | _Pair) -> Any:
-    """Repeat each pixel.
-
-    Parameters
-    ----------
-    x : Tensor or array, shape (N, C, H, W)
-        Images.
-    factor : int or (int, int)
-        How often, down and across.
-
-    Returns
-    -------
-    Tensor or ndarray, shape (N, C, H * factor, W * factor)
-        Larger images: nearest-neighbour upsampling.
-
-    Raises
-    ------
-    ValueError
-        If a factor is not positive.
-    """
-    _check_images(x)
-    down, across = _pair(factor, "factor", 1)
-    n, c, h, w = x.shape
-    repeated = broadcast_to(reshape(x, (n, c, h, 1, w, 1)), (n, c, h, down, w, across))
-    return reshape(repeated, (n, c, h * down, w * across))
+    with use(numerics or MODE.get().numerics):
+        return mean(_all_windows(x, kernel, steps, padding, 1), (2, 3))
 
 
 def _all_windows(
     x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, value: float = 0.0
 ) -> Any:
-    _check_images(x)
-    size, steps = _pair(kernel, "kernel", 1), _pair(stride, "stride", 1)
-    (down, across), apart = _pair(padding, "padding", 0), _pair(dilation, "dilation", 1)
+    check_images(x)
+    size, steps = pair_of(kernel, "kernel", 1), pair_of(stride, "stride", 1)
+    (down, across), apart = (
+        pair_of(padding, "padding", 0),
+        pair_of(dilation, "dilation", 1),
+    )
     if down or across:
         x = pad(x, [(0, 0), (0, 0), (down, down), (across, across)], value)
     reach = [(k - 1) * d + 1 for k, d in zip(size, apart, strict=True)]
@@ -232,12 +224,14 @@ def _all_windows(
     return _unfold(x, size, steps, apart)
 
 
-def _check_images(x: Any) -> None:
+def check_images(x: Any) -> None:
+    """Raise unless there are four axes."""
     if x.ndim != 4:
         raise ValueError(f"images have the axes (N, C, H, W), not the shape {x.shape}")
 
 
-def _pair(value: Any, name: str, least: int) -> _Pair:
+def pair_of(value: Any, name: str, least: int) -> _Pair:
+    """Return one or two integers as two, or raise."""
     pair = value if isinstance(value, tuple) else (value, value)
     if len(pair) != 2 or any(operator.index(k) < least for k in pair):
         raise ValueError(f"{name} must be one or two integers from {least}: {value}")

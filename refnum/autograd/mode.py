@@ -46,6 +46,10 @@ class Numerics:
     -----
     float64 serves gradient checks, and is always computed with `FAST`.
 
+    Every operation whose result depends on them takes ``numerics=``. Moving, choosing,
+    scattering and converting elements does not: all numerics agree on it, and the sums
+    in its gradients follow the surrounding `use`.
+
     Examples
     --------
     >>> from dataclasses import replace

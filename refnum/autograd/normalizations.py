@@ -10,10 +10,12 @@ import math
 from typing import Any
 
 from refnum.autograd.arithmetic import rsqrt, square
+from refnum.autograd.mode import MODE, Numerics, use
 from refnum.autograd.numerics import function, total_of
 from refnum.autograd.operation import Operation
 from refnum.autograd.reductions import axes_of, mean, var
 from refnum.autograd.shaping import reshape
+from refnum.autograd.tensor import Tensor
 
 __all__ = ["batch_norm", "group_norm", "layer_norm", "rms_norm"]
 
@@ -24,28 +26,50 @@ def _mean_of(x: Any, axes: _Axes) -> Any:
     return total_of(x, axes, True) / math.prod(x.shape[k] for k in axes)
 
 
-def _centred(x: Any, axes: _Axes, epsilon: float) -> Any:
-    away = x - _mean_of(x, axes)
-    return away * function("rsqrt")(_mean_of(away * away, axes) + epsilon)
+def _centred(x: Any, axes: _Axes, epsilon: float) -> tuple[Any, Any]:
+    """Return x normalised, and by what it was scaled."""
+    out = x - _mean_of(x, axes)
+    scale = function("rsqrt")(_mean_of(out * out, axes) + epsilon)
+    out *= scale
+    return out, scale
 
 
-def _centred_vjp(g: Any, out: Any, x: Any, axes: _Axes, epsilon: float) -> Any:
-    scale = rsqrt(var(x, axes, keepdims=True) + epsilon)
-    along = mean(g * out, axes, keepdims=True)
-    return scale * (g - mean(g, axes, keepdims=True) - out * along)
+def _centred_vjp(
+    g: Any, out: Any, x: Any, extra0: Any, axes: _Axes, epsilon: float
+) -> Any:
+    if isinstance(g, Tensor):
+        scale = rsqrt(var(x, axes, keepdims=True) + epsilon)
+        along = mean(g * out, axes, keepdims=True)
+        return scale * (g - mean(g, axes, keepdims=True) - out * along)
+    result = g - _mean_of(g, axes)
+    result -= out * _mean_of(g * out, axes)
+    result *= extra0
+    return result
 
 
-def _scaled(x: Any, axes: _Axes, epsilon: float) -> Any:
-    return x * function("rsqrt")(_mean_of(x * x, axes) + epsilon)
+def _scaled(x: Any, axes: _Axes, epsilon: float) -> tuple[Any, Any]:
+    """Return x normalised, and by what it was scaled."""
+    scale = function("rsqrt")(_mean_of(x * x, axes) + epsilon)
+    return x * scale, scale
 
 
-def _scaled_vjp(g: Any, out: Any, x: Any, axes: _Axes, epsilon: float) -> Any:
-    scale = rsqrt(mean(square(x), axes, keepdims=True) + epsilon)
-    return scale * (g - out * mean(g * out, axes, keepdims=True))
+def _scaled_vjp(
+    g: Any, out: Any, x: Any, extra0: Any, axes: _Axes, epsilon: float
+) -> Any:
+    if isinstance(g, Tensor):
+        scale = rsqrt(mean(square(x), axes, keepdims=True) + epsilon)
+        return scale * (g - out * mean(g * out, axes, keepdims=True))
+    result = g - out * _mean_of(g * out, axes)
+    result *= extra0
+    return result
 
 
-_centre = Operation("normalize", _centred, "x", "axes epsilon", x=_centred_vjp)
-_scale = Operation("normalize_rms", _scaled, "x", "axes epsilon", x=_scaled_vjp)
+_centre = Operation(
+    "normalize", _centred, "x", "axes epsilon", extras=1, x=_centred_vjp
+)
+_scale = Operation(
+    "normalize_rms", _scaled, "x", "axes epsilon", extras=1, x=_scaled_vjp
+)
 
 
 def layer_norm(
@@ -55,6 +79,7 @@ def layer_norm(
     *,
     axis: Any = -1,
     epsilon: float = 1e-5,
+    numerics: Numerics | None = None,
 ) -> Any:
     """Bring mean and variance along axes to zero and one.
 
@@ -68,6 +93,8 @@ def layer_norm(
         Axes to normalise over.
     epsilon : float
         Added to the variance.
+    numerics : Numerics, optional
+        Arithmetic of this call.
 
     Returns
     -------
@@ -91,11 +118,17 @@ def layer_norm(
     array([-0.999995,  0.999995], dtype=float32)
     """
     axes = axes_of(x, axis, filled=True)
-    return _affine(_centre(x, axes, _positive(epsilon)), weight, bias)
+    with use(numerics or MODE.get().numerics):
+        return _affine(_centre(x, axes, _positive(epsilon)), weight, bias)
 
 
 def rms_norm(
-    x: Any, weight: Any = None, *, axis: Any = -1, epsilon: float = 1e-6
+    x: Any,
+    weight: Any = None,
+    *,
+    axis: Any = -1,
+    epsilon: float = 1e-6,
+    numerics: Numerics | None = None,
 ) -> Any:
     """Bring the mean square along axes to one.
 
@@ -109,6 +142,8 @@ def rms_norm(
         Axes to normalise over.
     epsilon : float
         Added to the mean square.
+    numerics : Numerics, optional
+        Arithmetic of this call.
 
     Returns
     -------
@@ -125,11 +160,17 @@ def rms_norm(
     Zhang and Sennrich, "Root mean square layer normalization", 2019, arXiv:1910.07467.
     """
     axes = axes_of(x, axis, filled=True)
-    return _affine(_scale(x, axes, _positive(epsilon)), weight, None)
+    with use(numerics or MODE.get().numerics):
+        return _affine(_scale(x, axes, _positive(epsilon)), weight, None)
 
 
 def batch_norm(
-    x: Any, weight: Any = None, bias: Any = None, *, epsilon: float = 1e-5
+    x: Any,
+    weight: Any = None,
+    bias: Any = None,
+    *,
+    epsilon: float = 1e-5,
+    numerics: Numerics | None = None,
 ) -> Any:
     """Bring each channel's mean and variance over the batch to zero and one.
 
@@ -141,6 +182,8 @@ def batch_norm(
         Multiplied to and added to each channel.
     epsilon : float
         Added to the variance.
+    numerics : Numerics, optional
+        Arithmetic of this call.
 
     Returns
     -------
@@ -157,12 +200,20 @@ def batch_norm(
     Ioffe and Szegedy, "Batch normalization", 2015, arXiv:1502.03167.
     """
     over = (0, *range(2, x.ndim))
-    out = _centre(x, axes_of(x, over, filled=True), _positive(epsilon))
-    return _affine(out, _channels(weight, x.ndim), _channels(bias, x.ndim))
+    axes = axes_of(x, over, filled=True)
+    with use(numerics or MODE.get().numerics):
+        out = _centre(x, axes, _positive(epsilon))
+        return _affine(out, _channels(weight, x.ndim), _channels(bias, x.ndim))
 
 
 def group_norm(
-    x: Any, groups: int, weight: Any = None, bias: Any = None, *, epsilon: float = 1e-5
+    x: Any,
+    groups: int,
+    weight: Any = None,
+    bias: Any = None,
+    *,
+    epsilon: float = 1e-5,
+    numerics: Numerics | None = None,
 ) -> Any:
     """Bring the mean and variance of each group of channels to zero and one.
 
@@ -176,6 +227,8 @@ def group_norm(
         Multiplied to and added to each channel.
     epsilon : float
         Added to the variance.
+    numerics : Numerics, optional
+        Arithmetic of this call.
 
     Returns
     -------
@@ -194,10 +247,11 @@ def group_norm(
     batch, channels, *rest = x.shape
     if groups < 1 or channels % groups:
         raise ValueError(f"{channels} channels are no {groups} equal groups")
-    grouped = reshape(x, (batch, groups, channels // groups * math.prod(rest)))
-    out = _centre(grouped, axes_of(grouped, -1, filled=True), _positive(epsilon))
-    out = reshape(out, x.shape)
-    return _affine(out, _channels(weight, x.ndim), _channels(bias, x.ndim))
+    with use(numerics or MODE.get().numerics):
+        grouped = reshape(x, (batch, groups, channels // groups * math.prod(rest)))
+        out = _centre(grouped, axes_of(grouped, -1, filled=True), _positive(epsilon))
+        out = reshape(out, x.shape)
+        return _affine(out, _channels(weight, x.ndim), _channels(bias, x.ndim))
 
 
 def _affine(x: Any, weight: Any, bias: Any) -> Any:

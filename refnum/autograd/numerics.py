@@ -20,6 +20,7 @@ from refnum.products import Accumulator, matmul
 __all__ = ["function", "power_of", "product_of", "total_of"]
 
 _Array = npt.NDArray[np.floating[Any]]
+_LARGEST_POWER = 1024  # of `elementary.power`
 _ROOT_HALF = math.sqrt(0.5)
 _ROOT_TWO_OVER_PI = math.sqrt(2 / math.pi)
 
@@ -64,17 +65,21 @@ def total_of(x: Any, axis: _Axis = None, keepdims: bool = False) -> Any:
 
 
 def power_of(x: Any, y: Any) -> Any:
-    """Return x ** y; portable numerics know integer powers and square roots."""
+    """Return x ** y; portable numerics know integer powers, also of square roots."""
     if not (_portable(x) or _portable(y)):
         return np.power(x, y)
+    power = import_module("refnum.elementary").power
     if np.ndim(y) == 0:
-        exponent = float(y)
-        if exponent == 0.5:
-            return function("sqrt")(x)
-        if exponent.is_integer() and abs(exponent) < 2**31:
-            return import_module("refnum.elementary").power(x, int(exponent))
+        exponent, halves = float(y), 2 * float(y)
+        if exponent.is_integer() and abs(exponent) <= _LARGEST_POWER:
+            return power(x, int(exponent))
+        if halves.is_integer() and abs(halves) <= _LARGEST_POWER:
+            root = function("sqrt" if halves > 0 else "rsqrt")(x)
+            return root if abs(halves) == 1 else power(root, int(abs(halves)))
+    given = f"not {y}" if np.ndim(y) == 0 else f"not an array of shape {np.shape(y)}"
     raise ValueError(
-        "reproducible powers have an integer or 0.5 as exponent: write "
+        f"reproducible powers have an integer from {-_LARGEST_POWER} to "
+        f"{_LARGEST_POWER} as exponent, or half of one, {given}: write "
         "exp(y * log(x)), or compute it with numerics=FAST"
     )
 

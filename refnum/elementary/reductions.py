@@ -6,7 +6,8 @@ The elements to add are those along the reduced axes, in C order. Three orders:
   eighth element; they are combined ((0+1) + (2+3)) + ((4+5) + (6+7)), and what is left
   of a multiple of 8 follows from the left. More are split after the multiple of 8 at or
   below their half. This is NumPy's order on a contiguous axis, so its `add.reduce` is
-  the fast path, on a copy where the layout is another. `pairwise_sum` is the definition.
+  the fast path, on a copy where the layout is another. The long rows of a table are
+  added to one another instead. `pairwise_sum` is the definition.
 - *sequential*: from the left.
 - *exact*: the float32 nearest the exact sum, so that no order matters.
 """
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import builtins
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
@@ -24,14 +25,13 @@ import numpy.typing as npt
 from refnum.elementary._arguments import F32, Axes, as_axes, as_float32
 from refnum.elementary.definition import nearest_float32
 from refnum.elementary.evaluate import canonical_nan
+from refnum.elementary.pairwise import add_down, add_rows, is_tall, pairwise_sum
 
 __all__ = ["Order", "add_pairwise", "exact_sum", "mean", "pairwise_sum", "sum"]
 
 Order: TypeAlias = Literal["pairwise", "sequential", "exact"]
 _Float = TypeVar("_Float", np.float32, np.float64)
 
-_LANES = 8
-_BLOCK = 128
 _PIECE = 1 << 16  # elements of a row that are accumulated at a time
 _EXACT_PIECE = 1 << 28  # elements whose 24-bit significands float64 adds exactly
 _SMALLEST = 149  # float32 are whole multiples of 2^-149
@@ -147,30 +147,6 @@ def add_pairwise(
     return _reduced(x, axes, keepdims, _add_pairwise)
 
 
-def pairwise_sum(values: npt.NDArray[np.floating]) -> Any:
-    """Return the pairwise sum of a vector in its own type, by the definition.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> pairwise_sum(np.ones(1000, np.float32))
-    np.float32(1000.0)
-    """
-    count = len(values)
-    if count < _LANES:
-        return _from_left(values.dtype.type(-0.0), values)
-    if count <= _BLOCK:
-        even = count - count % _LANES
-        lanes = values[:_LANES]
-        for start in range(_LANES, even, _LANES):
-            lanes = lanes + values[start : start + _LANES]
-        a, b, c, d, e, f, g, h = lanes
-        return _from_left(((a + b) + (c + d)) + ((e + f) + (g + h)), values[even:])
-    half = count // 2
-    half -= half % _LANES
-    return pairwise_sum(values[:half]) + pairwise_sum(values[half:])
-
-
 def exact_sum(values: F32) -> float:
     """Return the float32 nearest the sum of finite numbers, by whole multiples of 2^-149.
 
@@ -191,12 +167,6 @@ def exact_sum(values: F32) -> float:
     return nearest_float32(total, _SMALLEST)
 
 
-def _from_left(start: Any, values: Iterable[Any]) -> Any:
-    for value in values:
-        start = start + value
-    return start
-
-
 def _reduced(
     x: npt.NDArray[_Float],
     axes: tuple[int, ...],
@@ -207,6 +177,9 @@ def _reduced(
     kept: list[int] = [one for one in range(x.ndim) if one not in axes]
     shape = [x.shape[one] for one in kept]
     count = math.prod(x.shape[one] for one in axes)
+    if add is _add_pairwise and is_tall(x, axes):
+        tall = add_down(x.reshape(count, -1))
+        return tall.reshape([1] * len(axes) * keepdims + shape)
     moved = np.transpose(x, [*kept, *axes])
     rows = np.ascontiguousarray(moved).reshape(math.prod(shape), count)
     full = [1 if one in axes else size for one, size in enumerate(x.shape)]
@@ -214,15 +187,7 @@ def _reduced(
 
 
 def _add_pairwise(rows: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
-    return _add_rows(rows, rows.dtype)
-
-
-def _add_rows(
-    rows: npt.NDArray[np.floating], dtype: np.dtype[_Float]
-) -> npt.NDArray[_Float]:
-    """Add each row from -0, which changes no number, to none of which is +0."""
-    start = -0.0 if rows.shape[1] else 0.0
-    return np.asarray(np.add.reduce(rows, axis=1, dtype=dtype, initial=start))
+    return add_rows(rows, rows.dtype)
 
 
 def _add_from_left(rows: F32) -> F32:
@@ -238,8 +203,8 @@ def _add_from_left(rows: F32) -> F32:
 def _add_exactly(rows: F32) -> F32:
     """Add in float64; where that leaves the rounding open, in integers."""
     count = rows.shape[1]
-    total = _add_rows(rows, np.dtype(np.float64))
-    magnitude = _add_rows(np.abs(rows), np.dtype(np.float64))
+    total = add_rows(rows, np.dtype(np.float64))
+    magnitude = add_rows(np.abs(rows), np.dtype(np.float64))
     # In any order, additions err by less than count * 2^-53 of the magnitudes' sum.
     margin = magnitude * (count * 2.0**-52)
     result: F32 = (total - margin).astype(np.float32)

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from refnum.formats import Format
-from refnum.products.exact import round_fraction
+from refnum.products.rounding import round_fraction
 
 __all__ = ["Window", "kulisch_product", "kulisch_window"]
 

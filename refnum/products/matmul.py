@@ -101,15 +101,18 @@ def matmul(
     left, right = _read(a, "a", accumulator), _read(b, "b", accumulator)
     (x, factor_x), (y, factor_y) = left, right
     shape = _product_shape(x, y)
-    out = np.empty(shape, np.float32)
-    results = out.reshape(math.prod(shape[:-2]), *shape[-2:])
-    factors = _stack(x, shape[:-2]), _stack(y, shape[:-2])
-    for p, q, result in zip(*factors, results, strict=True):
-        if accumulator is EXACT:
-            result[...] = exact_product(p, q, factor_x * factor_y)
-        else:
-            result[...] = _ORDERS[accumulator](p, q)
-    return out
+    if y.ndim == 2 < x.ndim:  # one matrix for a whole stack: one product
+        x = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+    batch = shape[:-2] if x.ndim > 2 or y.ndim > 2 else ()
+    x, y = _stack(x, batch), _stack(y, batch)
+    if accumulator is EXACT:
+        out = exact_product(x, y, factor_x * factor_y)
+    else:
+        add = _ORDERS[accumulator]
+        out = np.empty((len(x), x.shape[1], y.shape[2]), np.float32)
+        for p, q, result in zip(x, y, out, strict=True):
+            result[...] = add(p, q)
+    return out.reshape(shape)
 
 
 def _read(

@@ -6,6 +6,10 @@ products of two significands of 11 bits or less, aligned within 35 bits.
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -16,9 +20,11 @@ __all__ = [
     "exponent",
     "floor_to",
     "fma",
+    "round_fraction",
     "round_sum",
     "to_storage",
     "truncate_to",
+    "two_product",
     "two_sum",
 ]
 
@@ -58,6 +64,25 @@ def two_sum(x: Values, y: Values) -> tuple[Values, Values]:
     return total, (x - (total - part)) + (y - part)
 
 
+def two_product(x: Values, y: Values | float) -> tuple[Values, Values]:
+    """Return the float64 product and its exact error (Dekker 1971; Veltkamp's split).
+
+    Exact unless a part overflows or falls below the smallest subnormal.
+    """
+    total = x * y
+    x_high = _upper_half(x)
+    y_high = _upper_half(y)
+    x_low, y_low = x - x_high, y - y_high
+    error = x_high * y_high - total + x_high * y_low + x_low * y_high + x_low * y_low
+    return total, error
+
+
+def _upper_half(x: Any) -> Any:
+    """Return the upper 26 bits of each significand."""
+    wide = x * (2.0**27 + 1)
+    return wide - (wide - x)
+
+
 def add_to_odd(x: Values, y: Values) -> Values:
     """Return ``x + y`` rounded to odd, so that a later rounding is the only one.
 
@@ -79,6 +104,26 @@ def nudge_to_odd(total: Values, error: Values) -> Values:
     outward = (error > 0) == (total > 0)
     moved = bits + np.where(inexact, np.where(outward, 1, -1), 0)
     return moved.view(np.float64).reshape(np.shape(total))
+
+
+def round_fraction(value: Fraction) -> np.float32:
+    """Return the float32 nearest to a rational number, ties to even.
+
+    Examples
+    --------
+    >>> round_fraction(Fraction(1) + Fraction(1, 2**24) + Fraction(1, 2**90))
+    np.float32(1.0000001)
+    """
+    try:
+        double = float(value)
+    except OverflowError:
+        double = math.inf if value > 0 else -math.inf
+    if not math.isfinite(double) or double == 0:
+        return np.float32(double)
+    rest = value - Fraction(double)
+    sign = np.array(float((rest > 0) - (rest < 0)))
+    with np.errstate(over="ignore"):
+        return np.float32(nudge_to_odd(np.array(double), sign))
 
 
 def fma(a: Values, b: Values, c: Values) -> Values:

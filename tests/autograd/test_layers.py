@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from refnum import autograd as ag
-from refnum.autograd import FAST, Tensor, check_gradients, use
+from refnum.autograd import FAST, REPRODUCIBLE, Tensor, check_gradients, use
 
 RNG = np.random.default_rng(3)
 
@@ -175,6 +175,42 @@ def test_upsampling():
     )
 
 
+def test_bilinear_upsampling():
+    x = draw(2, 1, 3, 2)
+    down, across = 4, 3
+    result = ag.upsample2d(x, (down, across), "bilinear")
+    for i, j in np.ndindex(3 * down, 2 * across):
+        total = 0.0  # each pixel counts by its distance from the place looked at
+        for r, c in np.ndindex(3, 2):
+            row = np.clip((i + 0.5) / down - 0.5, 0, 2)
+            column = np.clip((j + 0.5) / across - 0.5, 0, 1)
+            near = max(0, 1 - abs(row - r)) * max(0, 1 - abs(column - c))
+            total = total + near * x[:, :, r, c]
+        np.testing.assert_allclose(result[:, :, i, j], total, rtol=1e-13)
+    check_gradients(lambda x: ag.upsample2d(x, (3, 2), "bilinear") ** 2, [x], order=2)
+    hole = np.ones((1, 1, 4, 4), np.float32)
+    hole[0, 0, 3, 3] = np.nan
+    assert np.isnan(ag.upsample2d(hole, 2, "bilinear")).sum() == 9
+
+
+def test_numerics_of_one_call():
+    x, image = (
+        draw(3, 4).astype(np.float32),
+        Tensor(draw(1, 2, 4, 4).astype(np.float32)),
+    )
+    reproducible = [
+        ag.layer_norm(Tensor(x), numerics=REPRODUCIBLE),
+        ag.rms_norm(Tensor(x), numerics=REPRODUCIBLE),
+        ag.batch_norm(image, numerics=REPRODUCIBLE),
+        ag.group_norm(image, 2, numerics=REPRODUCIBLE),
+        ag.avg_pool2d(image, 2, numerics=REPRODUCIBLE),
+        ag.max_pool2d(image, 2, numerics=REPRODUCIBLE),
+        ag.upsample2d(image, 2, "bilinear", numerics=REPRODUCIBLE),
+    ]
+    assert {y.numerics.name for y in reproducible} == {"reproducible"}
+    assert ag.layer_norm(Tensor(x)).numerics is FAST
+
+
 IMAGE = np.ones((1, 2, 3, 3), np.float32)
 KERNEL = np.ones((2, 2, 2, 2), np.float32)
 
@@ -189,6 +225,12 @@ KERNEL = np.ones((2, 2, 2, 2), np.float32)
         (ValueError, "stride must", lambda: ag.conv2d(IMAGE, KERNEL, stride=0)),
         (ValueError, "half of", lambda: ag.max_pool2d(IMAGE, 2, padding=2)),
         (ValueError, "factor must", lambda: ag.upsample2d(IMAGE, 0)),
+        (ValueError, "not 'cubic'", lambda: ag.upsample2d(IMAGE, 2, "cubic")),
+        (
+            ValueError,
+            "nothing to interpolate",
+            lambda: ag.upsample2d(IMAGE[:, :, :0], 2, "bilinear"),
+        ),
         (ValueError, "epsilon", lambda: ag.layer_norm(IMAGE, epsilon=0)),
         (ValueError, "epsilon", lambda: ag.rms_norm(IMAGE, epsilon=math.nan)),
         (ValueError, "equal groups", lambda: ag.group_norm(IMAGE, 3)),
@@ -213,7 +255,7 @@ KERNEL = np.ones((2, 2, 2, 2), np.float32)
             lambda: ag.attention(IMAGE, IMAGE, IMAGE, mask=np.ones((3, 3))),
         ),
     ],
-    ids=range(16),
+    ids=range(18),
 )
 def test_refusals(error, match, wrong):
     with pytest.raises(error, match=match):

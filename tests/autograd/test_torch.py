@@ -153,6 +153,16 @@ OTHER = {
         lambda x: F.interpolate(x, scale_factor=2),
         [(1, 2, 2, 3)],
     ),
+    "bilinear": (
+        lambda x: ag.upsample2d(x, (3, 2), "bilinear"),
+        lambda x: F.interpolate(x, scale_factor=(3, 2), mode="bilinear"),
+        [(2, 2, 4, 3)],
+    ),
+    "bilinear, one pixel": (
+        lambda x: ag.upsample2d(x, (1, 4), "bilinear"),
+        lambda x: F.interpolate(x, scale_factor=(1, 4), mode="bilinear"),
+        [(1, 2, 3, 1)],
+    ),
 }
 
 

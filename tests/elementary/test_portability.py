@@ -1,11 +1,14 @@
 """One digest on every machine: other instruction sets, BLAS kernels, thread counts."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from refnum import elementary
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -65,3 +68,7 @@ def test_one_digest(machine):
         timeout=120,
     )
     assert result.stdout.strip() == DIGEST
+
+
+def test_the_digest_covers_every_function():
+    assert set(elementary.__all__) <= set(re.findall(r"\w+", PROGRAM)) | {"Order"}

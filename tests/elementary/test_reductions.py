@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from refnum import elementary
+from refnum.elementary.pairwise import add_down
 from refnum.elementary.reductions import add_pairwise, exact_sum, pairwise_sum
 
 from ._judge import rounded
@@ -48,6 +49,20 @@ def test_pairwise_is_its_definition(size, dtype):
     total = add_pairwise(rows, (1,), False)
     expected = [pairwise_sum(row) for row in rows]
     assert total.tobytes() == np.array(expected, dtype).tobytes()
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_columns_are_added_as_rows_are(size, dtype):
+    table = spread_normals(min(size, 4099), 300).astype(dtype)
+    expected = add_pairwise(np.ascontiguousarray(table.T), (1,), False)
+    for columns in (table, np.asfortranarray(table), table[:, ::-1][:, ::-1]):
+        assert add_pairwise(columns, (0,), False).tobytes() == expected.tobytes()
+    first = add_down(table).tobytes() if size >= 8 else expected.tobytes()
+    assert first == expected.tobytes()
+    stacked = add_pairwise(table.reshape(1, *table.shape), (0, 1), True)
+    assert stacked.shape == (1, 1, 300)
+    assert stacked.tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("size", SIZES)

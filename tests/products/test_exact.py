@@ -12,8 +12,9 @@ import pytest
 
 import refnum as rn
 from refnum.products import kulisch_window, matmul
-from refnum.products.exact import exact_product, round_fraction
+from refnum.products.exact import exact_product
 from refnum.products.kulisch import kulisch_product
+from refnum.products.rounding import round_fraction
 
 
 def factors(rng, spread, shape=(17, 33, 19)):

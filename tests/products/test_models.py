@@ -8,7 +8,7 @@ import pytest
 
 from refnum.formats import BF16, FP16, FP32, TF32, UE8M0, decode, encode
 from refnum.products import INSTRUCTIONS, Model, instruction, mma
-from refnum.products.exact import round_fraction
+from refnum.products.rounding import round_fraction
 
 FUSED = [op for op in INSTRUCTIONS.values() if op.model is Model.FUSED]
 # One of each path: architecture, operand width and result.

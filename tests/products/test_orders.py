@@ -7,7 +7,7 @@ import pytest
 
 import refnum as rn
 from refnum.products import EXACT, FMA_CHAIN, PAIRWISE, SEQUENTIAL, matmul
-from refnum.products.exact import round_fraction
+from refnum.products.rounding import round_fraction
 
 
 def one(a, b, accumulator):
