@@ -8,6 +8,7 @@ from refnum.blocks.choice import ChosenFormat
 from refnum.blocks.chosen import *
 from refnum.blocks.describe import describe
 from refnum.blocks.eden import MXFP4_EDEN, NVFP4_EDEN, eden
+from refnum.blocks.fake import fake_quantize
 from refnum.blocks.hadamard import hadamard
 from refnum.blocks.layout import (
     pack_ue8m0,
@@ -40,6 +41,7 @@ __all__ = [
     "describe",
     "eden",
     "exact",
+    "fake_quantize",
     "hadamard",
     "hadamard_signs",
     "names",

@@ -24,6 +24,7 @@ from refnum.blocks.steps import (
     clamped_reciprocal,
     decode_reference,
     encode_reference,
+    exact_ratio,
     finite_reference,
     no_reference,
     reciprocal,
@@ -56,7 +57,7 @@ _ENCODE_STEP = "S = min(limit * unit / tensor amax, FLT_MAX)"
 EXACT = Arithmetic(
     "exact",
     no_reference,
-    ratio=lambda amax, _, unit: amax.astype(np.float64) / unit,
+    ratio=exact_ratio,
     factor=reciprocal,
     tensor_scale=scale_is_reference,
     steps=("t = amax / unit, exact", "y = x * (1 / scale)"),

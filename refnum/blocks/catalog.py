@@ -7,10 +7,12 @@ import difflib
 from refnum.blocks import chosen, presets
 from refnum.blocks.block_format import BlockFormat
 from refnum.blocks.choice import ChosenFormat
+from refnum.blocks.eden import MXFP4_EDEN, NVFP4_EDEN
 
 __all__ = ["block_format", "names"]
 
-_ALL = (getattr(room, name) for room in (presets, chosen) for name in room.__all__)
+_ALL = [getattr(room, name) for room in (presets, chosen) for name in room.__all__]
+_ALL += [MXFP4_EDEN, NVFP4_EDEN]
 _BY_NAME: dict[str, BlockFormat | ChosenFormat] = {
     fmt.name: fmt for fmt in _ALL if isinstance(fmt, BlockFormat | ChosenFormat)
 }

@@ -153,8 +153,8 @@ def _reference(fmt: BlockFormat, amax: float | None, x: Sequence[Single]) -> Sin
     if fmt.tensor_scale is None:
         return ONE
     g = largest_of(x) if amax is None else single(amax)
-    top = single(fmt.tensor_scale.limit * _unit(fmt))
-    return orders.reference(fmt.rule.arithmetic.name, g, top)
+    limit, unit = fmt.tensor_scale.limit, _unit(fmt)
+    return orders.reference(fmt.rule.arithmetic.name, g, limit, unit)
 
 
 def _scale_code(a: Single, S: Single, fmt: BlockFormat) -> int:

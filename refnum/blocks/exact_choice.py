@@ -90,10 +90,11 @@ def _error(
     q = [Single(float(decode(code, element))) for code in codes]
     s = Single(float(decode(bare, fmt.scale)))
     assert fmt.tensor_scale is not None
-    top = single(fmt.tensor_scale.limit * fmt.rule.unit_of(fmt.element))
+    limit, unit = fmt.tensor_scale.limit, fmt.rule.unit_of(fmt.element)
     if measure.order == "quartet_ii":
-        outer = reference(fmt.rule.arithmetic.name, amax, top)
+        outer = reference(fmt.rule.arithmetic.name, amax, limit, unit)
         return _quartet_ii(q, s * outer, x)
+    top = single(limit * unit)
     factor = Single(1.0) if fmt.alternate is None else single(fmt.alternate_factor)
     singles = [
         _size_single(one * s * amax * factor / top - v, measure.error)

@@ -85,8 +85,9 @@ class Single:
 ONE, FLT_MAX = Single(1.0), Single(_FLT_MAX)
 
 
-def reference(name: str, g: Single, top: Single) -> Single:
+def reference(name: str, g: Single, limit: float, unit: float) -> Single:
     """Return what the blocks of a tensor are measured by."""
+    top = single(limit * unit)
     match name:
         case "torchao":
             return g / top
@@ -100,8 +101,10 @@ def reference(name: str, g: Single, top: Single) -> Single:
         case "quartet_ii":
             share = single(6 / top.value)
             return ONE if g.value == 0 else g * share * _rcp(single(6))
-        case "eden" | "eden_power":
-            raise ValueError(f"the arithmetic {name!r} has no exact derivation")
+        case "eden":
+            return ONE if g.value == 0 else (g / single(limit)) / single(unit)
+        case "eden_power":
+            return single(limit / unit)
         case _:
             S = _smaller(top / g, FLT_MAX)
             return ONE if g.value == 0 or S.value == 0 else S
@@ -130,8 +133,10 @@ def ratio(name: str, a: Single, S: Single, unit: Single) -> float | Fraction:
             return ((a * _rcp(unit)) * _rcp(S)).value
         case "flashinfer" | "vllm":
             return (S * (a * _rcp(unit))).value
-        case "torchao":
+        case "torchao" | "eden":
             return ((a / unit) / S).value
+        case "eden_power":
+            return a.value
         case "alto":
             return ((a / S) / unit).value
         case "hifloat4":
@@ -161,7 +166,7 @@ def factor(name: str, scale: Single, S: Single, a: Single) -> Single:
             return _rcp(scale * S)
         case "torchao":
             return (ONE / S) / scale
-        case "alto":
+        case "alto" | "eden" | "eden_power":
             return scale * S
         case "compressed_tensors" | "encode":
             return scale / S
@@ -169,6 +174,7 @@ def factor(name: str, scale: Single, S: Single, a: Single) -> Single:
 
 
 def tensor_scale(name: str, g: Single, S: Single, top: Single) -> Single:
+    """Return the decode scale of a tensor."""
     match name:
         case "compressed_tensors" | "held_reference":
             return ONE / S
@@ -180,10 +186,12 @@ def tensor_scale(name: str, g: Single, S: Single, top: Single) -> Single:
 
 
 def _bf16(x: float | Fraction) -> float:
+    """Round once to BF16."""
     return float(decode(encode(x, BF16), BF16))
 
 
 def _times(a: float, b: float) -> float | Fraction:
+    """Multiply without rounding where the product is a number."""
     return Fraction(a) * Fraction(b) if _ordinary(a) else a * b
 
 
@@ -198,12 +206,15 @@ def _smaller(x: Single, limit: Single) -> Single:
 
 
 def _larger(x: Single, limit: Single) -> Single:
+    """Return the larger number, `limit` for NaN: fmaxf."""
     return x if x.value > limit.value else limit
 
 
 def single(x: float) -> Single:
+    """Round a number to float32."""
     return Single(round_float32(Fraction(x)) if _ordinary(x) else x)
 
 
 def _ordinary(x: float) -> bool:
+    """Whether fractions can say it all: no zero with its sign, infinity or NaN."""
     return math.isfinite(x) and x != 0

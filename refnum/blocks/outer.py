@@ -13,6 +13,7 @@ from refnum.blocks.geometry import Geometry
 from refnum.blocks.scaling import largest
 
 __all__ = [
+    "amax_above",
     "block_references",
     "outer_amax",
     "outer_scales",
@@ -36,6 +37,21 @@ def outer_amax(
 
     The shape is () for a tensor, (rows,) for rows and (rows, runs) for runs of blocks.
     """
+    maxima = None
+    if fmt.tensor_scale is not None and given is None:
+        maxima = np.empty(len(blocks), np.float32)
+        for part in _chunks(blocks):
+            maxima[part] = largest(blocks[part])
+    return amax_above(maxima, geometry, fmt, given)
+
+
+def amax_above(
+    maxima: Singles | None,
+    geometry: Geometry,
+    fmt: BlockFormat,
+    given: npt.ArrayLike | None = None,
+) -> Singles | None:
+    """Return what `outer_amax` does, from the largest magnitudes of the blocks."""
     if fmt.tensor_scale is None:
         if given is not None:
             raise ValueError(f"{fmt} has no tensor scale; tensor_amax has no meaning")
@@ -44,13 +60,10 @@ def outer_amax(
     per_row = geometry.blocks_per_row
     if given is not None:
         return _as_amax(given, outer_shape(geometry, fmt))
+    assert maxima is not None
     if span == "tensor":
-        parts = (largest(blocks[p].reshape(1, -1))[0] for p in _chunks(blocks))
-        return np.asarray(np.max(np.fromiter(parts, np.float32), initial=0), np.float32)
-    each: Singles = np.empty(len(blocks), np.float32)
-    for part in _chunks(blocks):
-        each[part] = largest(blocks[part])
-    each = each.reshape(_rows(geometry), per_row)
+        return np.asarray(np.max(maxima, initial=0), np.float32)
+    each = maxima.reshape(_rows(geometry), per_row)
     if isinstance(span, str):
         return np.asarray(np.max(each, axis=1, initial=0), np.float32)
     starts = np.arange(0, per_row, _blocks_per_run(span, geometry))

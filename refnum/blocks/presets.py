@@ -146,7 +146,8 @@ NVFP4_TETRAJET = replace(
     tensor_scale=TensorScale(448.0, span=128),
     name="nvfp4_tetrajet",
 )
-_ENCODE = ScaleRule("encode", arithmetic=orders.ENCODE)
+# A stored scale divides, so it is clipped at the smallest subnormal, never zero.
+_ENCODE = ScaleRule("encode", arithmetic=orders.ENCODE, replace_zero=2.0**-9)
 NVFP4_ENCODE = replace(
     NVFP4,
     rule=_ENCODE,
@@ -154,7 +155,12 @@ NVFP4_ENCODE = replace(
     convention="encode",
     name="nvfp4_encode",
 )
-UE5M3FP4_ENCODE = replace(NVFP4_ENCODE, scale=UE5M3_IEEE, name="ue5m3fp4_encode")
+UE5M3FP4_ENCODE = replace(
+    NVFP4_ENCODE,
+    scale=UE5M3_IEEE,
+    rule=replace(_ENCODE, replace_zero=2.0**-17),
+    name="ue5m3fp4_encode",
+)
 
 UE5M3FP4 = replace(NVFP4, scale=UE5M3, name="ue5m3fp4")
 UE5M3FP4_HELD = replace(

@@ -12,9 +12,24 @@ from refnum.blocks.block_format import BlockFormat
 from refnum.blocks.choice import ChosenFormat, choose_blocks
 from refnum.blocks.coding import chunks, decode_chunk, encode_chunk
 from refnum.blocks.geometry import Geometry
-from refnum.blocks.outer import block_references, outer_amax, outer_scales, tensor_scale
+from refnum.blocks.laid import lay_out, slabs_of
+from refnum.blocks.outer import (
+    block_references,
+    outer_amax,
+    outer_scales,
+    tensor_scale,
+)
+from refnum.blocks.passes import decode_slabs, encode_slabs
 
-__all__ = ["Quantized", "as_float32", "dequantize", "must_be", "quantize"]
+__all__ = [
+    "Quantized",
+    "as_float32",
+    "as_words",
+    "dequantize",
+    "must_be",
+    "quantize",
+    "stored_format",
+]
 
 Singles = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.unsignedinteger[Any]]
@@ -98,27 +113,31 @@ def quantize(
     >>> q.codes.tolist(), q.scales.tolist()
     ([[1, 10, 5, 7]], [[127]])
     """
-    stored = _stored(block_format)
+    stored = stored_format(block_format)
     must_be(stored, BlockFormat, "block_format")
     values = as_float32(x)
+    words = None if random is None else as_words(random, values.shape)
     geometry = Geometry.of(values.shape, axis, stored)
-    blocks = geometry.to_blocks(values)
-    words = None
-    if random is not None:
-        words = _as_words(random, values.shape)
-        words = geometry.to_blocks(words)
-    amax = outer_amax(blocks, geometry, stored, tensor_amax)
-    if isinstance(block_format, ChosenFormat):
-        codes, scales = choose_blocks(blocks, amax, geometry, block_format, words)
+    laid = None
+    if isinstance(block_format, BlockFormat):
+        laid = lay_out(values, geometry, stored, tensor_amax)
+    if laid is not None:
+        bits = None if words is None else words.reshape(laid.slabs.shape)
+        with np.errstate(all="ignore"):  # infinities and NaNs are results here
+            codes, scales = encode_slabs(laid, stored, bits)
+        scales, amax = scales.reshape(geometry.scale_shape), laid.amax
     else:
-        codes, scales = _quantize_blocks(blocks, amax, geometry, stored, words)
-    return Quantized(
-        geometry.from_blocks(codes).reshape(values.shape),
-        geometry.scales_from_blocks(scales),
-        tensor_scale(amax, stored),
-        stored,
-        axis,
-    )
+        blocks = geometry.to_blocks(values)
+        bits = None if words is None else geometry.to_blocks(words)
+        amax = outer_amax(blocks, geometry, stored, tensor_amax)
+        if isinstance(block_format, ChosenFormat):
+            codes, scales = choose_blocks(blocks, amax, geometry, block_format, bits)
+        else:
+            codes, scales = _quantize_blocks(blocks, amax, geometry, stored, bits)
+        codes = geometry.from_blocks(codes)
+        scales = geometry.scales_from_blocks(scales)
+    above = tensor_scale(amax, stored)
+    return Quantized(codes.reshape(values.shape), scales, above, stored, axis)
 
 
 def dequantize(
@@ -162,9 +181,19 @@ def dequantize(
         raise ValueError(
             f"scales have shape {np.shape(q.scales)}; {geometry.scale_shape} is needed"
         )
+    outer = outer_scales(q.tensor_scale, geometry, fmt).astype(kind)
+    slabs = slabs_of(geometry, fmt)
+    if slabs is not None:
+        codes, scales = (
+            q.codes.reshape(slabs.shape),
+            q.scales.reshape(slabs.block_shape),
+        )
+        outer = outer.reshape(slabs.block_shape) if outer.ndim else outer
+        with np.errstate(all="ignore"):
+            values = decode_slabs(codes, scales, slabs, outer, fmt)
+        return values.reshape(q.codes.shape)
     codes = geometry.to_blocks(q.codes)
     scales = geometry.scales_to_blocks(q.scales)
-    outer = outer_scales(q.tensor_scale, geometry, fmt).astype(kind)
     out = np.empty(codes.shape, kind)
     for part in chunks(codes, _CHUNK):
         decode_chunk(
@@ -198,7 +227,7 @@ def _quantize_blocks(
     return codes, scales
 
 
-def _stored(fmt: BlockFormat | ChosenFormat) -> BlockFormat:
+def stored_format(fmt: BlockFormat | ChosenFormat) -> BlockFormat:
     """Return what decodes the result."""
     return fmt.stored if isinstance(fmt, ChosenFormat) else fmt
 
@@ -220,7 +249,7 @@ def as_float32(x: npt.ArrayLike) -> Singles:
         return array.astype(np.float32, copy=False)
 
 
-def _as_words(random: npt.ArrayLike, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+def as_words(random: npt.ArrayLike, shape: tuple[int, ...]) -> npt.NDArray[Any]:
     words = np.asarray(random)
     if words.shape != shape:
         raise ValueError(f"random has shape {words.shape}; the values have {shape}")

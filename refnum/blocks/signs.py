@@ -103,6 +103,7 @@ def random_signs(
 
 
 def as_size(size: SupportsIndex) -> int:
+    """Return the size of a rotation, checked."""
     width = operator.index(size)
     if width not in _SIZES:
         raise ValueError(f"size must be a power of two, 2 to 1024, not {width}")
@@ -110,6 +111,7 @@ def as_size(size: SupportsIndex) -> int:
 
 
 def _philox_words(count: int, seed: int) -> npt.NDArray[np.uint32]:
+    """Draw at least that many words of the generator keyed by the seed."""
     if not 0 <= seed < 1 << 64:
         raise ValueError(f"seed must be 0 to 2^64 - 1, not {seed}")
     counters = np.zeros((-(-count // 4), 4), np.uint32)
@@ -119,5 +121,6 @@ def _philox_words(count: int, seed: int) -> npt.NDArray[np.uint32]:
 
 
 def _signs_of(words: npt.NDArray[np.uint32], size: int) -> npt.NDArray[np.int8]:
+    """Turn bits of little-endian words, the lowest first, into signs."""
     bits = np.unpackbits(words.view(np.uint8), count=size, bitorder="little")
     return np.where(bits, np.int8(-1), np.int8(1))

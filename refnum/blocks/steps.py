@@ -17,6 +17,7 @@ __all__ = [
     "clamped_reciprocal",
     "decode_reference",
     "encode_reference",
+    "exact_ratio",
     "finite_reference",
     "no_reference",
     "reciprocal",
@@ -71,10 +72,12 @@ class Arithmetic:
 
 
 def single(x: float) -> np.float32:
+    """Round a number to float32."""
     return F32(x)
 
 
 def no_reference(amax: Floats, unit: float, limit: float) -> Floats:
+    """Return 1: blocks are measured by nothing above them."""
     return np.ones_like(amax, F32)
 
 
@@ -91,7 +94,16 @@ def finite_reference(amax: Floats, unit: float, limit: float) -> Floats:
 
 
 def decode_reference(amax: Floats, unit: float, limit: float) -> Floats:
+    """Return amax / (limit * unit)."""
     return amax / single(limit * unit)
+
+
+def exact_ratio(amax: Floats, _: Floats, unit: float) -> Floats:
+    """Return amax / unit for a power of two, in float64 where float32 has no such."""
+    ratio = amax / single(unit)
+    if np.array_equal(ratio * single(unit), amax):
+        return ratio
+    return amax.astype(np.float64) / unit
 
 
 def scale_from_amax(amax: Floats, S: Floats, unit: float, limit: float) -> Floats:
@@ -101,16 +113,20 @@ def scale_from_amax(amax: Floats, S: Floats, unit: float, limit: float) -> Float
 
 
 def scale_is_reference(_: Floats, s: Floats, *__: float) -> Floats:
+    """Return the reference, which is a decode scale."""
     return s.astype(F32)
 
 
 def scale_is_reciprocal(_: Floats, S: Floats, *__: float) -> Floats:
+    """Return 1 / the reference, which is an encode scale."""
     return ONE / S.astype(F32)
 
 
 def reciprocal(scale: Floats, *_: Floats) -> Floats:
+    """Return 1 / scale."""
     return ONE / scale
 
 
 def clamped_reciprocal(scale: Floats, reference: Floats, _: Floats) -> Floats:
+    """Return min(1 / (scale * (1 / reference)), FLT_MAX)."""
     return np.fmin(ONE / (scale * (ONE / reference)), MAX)

@@ -115,10 +115,11 @@ def span_of(x: npt.NDArray[Any], scratch: npt.NDArray[np.uint8]) -> Span | None:
 
     `scratch` are as many bytes as `x` has.
     """
-    word, fraction_bits, infinity = _facts_of(x.dtype)
+    word, fraction_bits, infinity, magnitude = _facts_of(x.dtype)
     magnitudes = scratch.view(word).reshape(x.shape)
-    np.bitwise_and(x.view(word), word(np.iinfo(word).max >> 1), out=magnitudes)
-    high, low = int(magnitudes.max()), int(magnitudes.min())
+    np.bitwise_and(x.view(word), magnitude, out=magnitudes)
+    high = int(np.maximum.reduce(magnitudes, axis=None))
+    low = int(np.minimum.reduce(magnitudes, axis=None))
     if high >= infinity:
         return None
     has_zero = low == 0
@@ -271,10 +272,12 @@ def _stand_in(
     if _log2(size) % 2 == 0:
         return sums if error is None else _to_odd(sums, error)
     product = np.multiply(sums, sqrt(0.5), out=spare)
-    near = product.view(np.uint64) + np.uint64(4)
-    near &= np.uint64(0xFFFFFF8)
-    if near.min() == 0:
-        for index in zip(*np.nonzero((near == 0) & (product != 0)), strict=True):
+    near = product.view(np.uint64).astype(np.uint32)  # the lowest bits
+    near += np.uint32(4)
+    near <<= np.uint32(4)
+    if near.min() < 8 << 4:
+        near_ends = near < 8 << 4
+        for index in zip(*np.nonzero(near_ends & (product != 0)), strict=True):
             total = Fraction(float(sums[index]))
             if error is not None:
                 total += Fraction(float(error[index]))
@@ -290,10 +293,13 @@ def _to_odd(nearest: _Floats, error: _Floats) -> _Floats:
 
 
 @lru_cache
-def _facts_of(dtype: np.dtype[Any]) -> tuple[type[np.unsignedinteger[Any]], int, int]:
-    """The type of a float's bits, the width of its fraction, the bits of infinity."""
+def _facts_of(
+    dtype: np.dtype[Any],
+) -> tuple[type[np.unsignedinteger[Any]], int, int, np.unsignedinteger[Any]]:
+    """The type of a float's bits, the width of its fraction, infinity, all but sign."""
     word = np.dtype(f"u{dtype.itemsize}").type
-    return word, np.finfo(dtype).nmant, int(np.array(np.inf, dtype).view(word))
+    infinity = int(np.array(np.inf, dtype).view(word))
+    return word, np.finfo(dtype).nmant, infinity, word(np.iinfo(word).max >> 1)
 
 
 @lru_cache

@@ -92,7 +92,11 @@ def encode(
 
 
 def decode(
-    codes: npt.ArrayLike, fmt: Format | str, dtype: npt.DTypeLike = np.float32
+    codes: npt.ArrayLike,
+    fmt: Format | str,
+    dtype: npt.DTypeLike = np.float32,
+    *,
+    out: npt.NDArray[np.floating] | None = None,
 ) -> npt.NDArray[np.floating]:
     """Convert codes to values.
 
@@ -105,18 +109,20 @@ def decode(
     dtype : dtype
         float32, float64 or float16. float32 and float64 hold every value exactly;
         float16 rounds, and overflows to infinity.
+    out : ndarray, optional
+        Where to write the values: C-contiguous, of `dtype` and the shape of `codes`.
 
     Returns
     -------
     ndarray
-        Values of the shape of `codes`.
+        Values of the shape of `codes`; `out`, if given.
 
     Raises
     ------
     TypeError
         If the codes are no integers or `dtype` is no such type.
     ValueError
-        If a code does not fit the format.
+        If a code does not fit the format, or values do not fit `out`.
 
     Examples
     --------
@@ -129,12 +135,20 @@ def decode(
     kind: np.dtype[np.floating] = np.dtype(dtype)  # type: ignore[assignment]
     if kind not in (np.float16, np.float32, np.float64):
         raise TypeError(f"dtype must be float16, float32 or float64, not {kind}")
+    target = np.empty(array.shape, kind) if out is None else out
+    fits = target.dtype == kind and target.shape == array.shape
+    if not (fits and target.flags.c_contiguous):
+        raise ValueError(
+            f"out must be contiguous, {kind} of shape {array.shape}, not "
+            f"{target.dtype} of shape {target.shape}"
+        )
     if fmt == FP32:
         single = np.ascontiguousarray(array, np.uint32).view(np.float32)
-        return quietly(single.reshape(array.shape), kind)
+        target[...] = quietly(single.reshape(array.shape), kind)
+        return target
     in_pairs = array.dtype == np.uint8 and array.size >= CHUNK
     convert = _look_up_pairs(fmt, kind) if in_pairs else _look_up(fmt, kind)
-    return _in_chunks(convert, array, np.empty(array.shape, kind))
+    return _in_chunks(convert, array, target)
 
 
 def round_to(

@@ -214,5 +214,3 @@ def test_bad_input():
         blocks.eden(x, random=random.astype(float))
     with pytest.raises(TypeError, match="block_format must be a BlockFormat"):
         blocks.eden(x, "nvfp4", random=random)
-    with pytest.raises(ValueError, match="no exact derivation"):
-        blocks.exact.dequantize_block([0] * 16, 1, blocks.NVFP4_EDEN, 1.0)

@@ -193,3 +193,14 @@ def test_zero_infinity_nan(rule, zero, infinity):
     fmt = rn.BlockFormat(rn.E4M3, rn.UE8M0, 2, rule)
     x = np.array([[0, -0.0], [1, -np.inf], [np.nan, 1], [np.inf, np.nan]], np.float32)
     assert rn.quantize(x, fmt).scales[:, 0].tolist() == [zero, infinity, 255, 255]
+
+
+@pytest.mark.parametrize("largest", [1.0, 1e-4, 1e-7, 1e-30, 1e-38])
+@pytest.mark.parametrize("fmt", [blocks.NVFP4_ENCODE, blocks.UE5M3FP4_ENCODE], ids=str)
+def test_a_stored_scale_that_divides_is_never_zero(fmt, largest):
+    """A block of zeros beside a tiny tensor scale."""
+    x = np.zeros((2, 16), np.float32)
+    x[1] = largest
+    values = rn.dequantize(rn.quantize(x, fmt))
+    assert (values[0] == 0).all()
+    assert np.isfinite(values).all()

@@ -168,3 +168,16 @@ def test_the_aliases_name_one_format_each():
     assert len(set(names)) == len(names)
     for fmt in formats.FORMATS:
         assert all(rn.format(n.upper()) is fmt for n in formats.aliases(fmt))
+
+
+@pytest.mark.parametrize("size", [7, 1 << 17])
+def test_decode_into(size):
+    codes = np.arange(size, dtype=np.uint8) & 15
+    out = np.full(size, np.nan, np.float32)
+    assert rn.decode(codes, rn.E2M1, out=out) is out
+    assert np.array_equal(out, rn.decode(codes, rn.E2M1))
+    for wrong in (out.astype(np.float64), out[:-1], np.repeat(out, 2)[::2]):
+        with pytest.raises(
+            ValueError, match="out must be contiguous, float32 of shape"
+        ):
+            rn.decode(codes, rn.E2M1, out=wrong)

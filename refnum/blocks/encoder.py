@@ -1,0 +1,158 @@
+"""From values and their scales to codes, or to the elements that codes stand for."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from refnum.blocks.block_format import BlockFormat
+from refnum.blocks.laid import Laid
+from refnum.blocks.maxima import block_maxima
+from refnum.blocks.rounding import RoundingSpace, grid_of, round_scaled
+from refnum.blocks.scaling import Codes, Singles, scale_blocks
+from refnum.blocks.slabs import Piece, Slabs
+from refnum.blocks.tangents import Workspace, encode_scaled, tangents_of
+from refnum.formats import Format, decode, encode, round_to
+from refnum.formats.tables import pair_table, value_table
+
+__all__ = ["Encoder", "Found", "look_up", "spread"]
+
+Floats = npt.NDArray[np.floating[Any]]
+Words = npt.NDArray[np.unsignedinteger[Any]]
+
+
+class Found(NamedTuple):
+    """The scales of a part, and what its scaled values are like."""
+
+    codes: Codes
+    factors: Singles
+    largest: float
+    """The largest scaled magnitude; NaN if there is one."""
+    has_nan: bool
+
+
+class Encoder:
+    """Scales values, and makes codes or elements of them in the fastest way.
+
+    Parameters
+    ----------
+    fmt : BlockFormat
+        The target.
+    size : int
+        Elements of a piece.
+    """
+
+    def __init__(self, fmt: BlockFormat, size: int) -> None:
+        self._fmt = fmt
+        self._tangents = tangents_of(fmt.element, fmt.element_cast)
+        self._grid = grid_of(fmt.element, fmt.element_cast)
+        self._work = Workspace(size, self._tangents.largest if self._tangents else 0)
+        self._space: RoundingSpace | None = None
+        self._apply = np.divide if fmt.rule.arithmetic.divides else np.multiply
+
+    def scales(self, laid: Laid, part: Piece, inside: Slabs) -> Found:
+        """Return the scales of a part."""
+        if laid.maxima is None:
+            maxima = block_maxima(laid.values[part.elements], inside)
+        else:
+            maxima = laid.maxima[part.blocks]
+        floor = np.float32(self._fmt.rule.amax_floor)
+        statistic = np.maximum(maxima, floor) if floor else maxima
+        reference = laid.reference
+        own = reference[part.blocks] if reference.ndim else reference
+        found = scale_blocks(statistic, own, self._fmt)
+        largest = float(np.max(self._apply(maxima, found.factors)))
+        has_nan = bool(np.isnan(np.max(maxima)))
+        return Found(found.codes, found.factors, largest, has_nan)
+
+    def makes_codes(self, found: Found) -> bool:
+        """Whether tangents give the codes of a part."""
+        return self._tangents is not None and found.largest < self._tangents.limit
+
+    def rounds(self, found: Found) -> bool:
+        """Whether sums round the values of a part."""
+        return self._grid is not None and found.largest < self._grid.limit
+
+    def scaled(self, x: Singles, piece: Piece, found: Found, width: int) -> Singles:
+        """Return a piece of `x` times (or over) the factors of its blocks."""
+        some = x[piece.elements]
+        if some.size > self._work.scaled.size:
+            self._work.scaled = np.empty(some.size, np.float32)
+        y = self._work.scaled[: some.size].reshape(some.shape)
+        self._apply(some, spread(found.factors, piece, width), out=y)
+        if found.has_nan:  # of two NaNs, machines keep the one or the other
+            np.copyto(y, some, where=np.isnan(some))
+        return y
+
+    def encode(
+        self, y: Singles, random: Words | None, found: Found, out: Codes
+    ) -> None:
+        """Write the codes of scaled values, which are overwritten, to `out`."""
+        element, cast = self._fmt.element, self._fmt.element_cast
+        if not self.makes_codes(found):
+            out[...] = encode(y, element, cast, random=random)
+        elif out.flags.c_contiguous:
+            self._write_codes(y, random, out)
+        else:
+            out[...] = self._codes(y, random)
+
+    def round(
+        self, y: Singles, random: Words | None, found: Found, out: Singles
+    ) -> None:
+        """Write the elements that the codes of scaled values stand for to `out`."""
+        element, cast = self._fmt.element, self._fmt.element_cast
+        if self.rounds(found) and out.flags.c_contiguous:
+            self._write_rounded(y, found, out)
+        elif self.rounds(found):
+            place = np.empty(out.shape, np.float32)
+            self._write_rounded(y, found, place)
+            out[...] = place
+        elif self.makes_codes(found):
+            look_up(self._codes(y, random), element, out)
+        else:
+            out[...] = round_to(y, element, cast, random=random)
+
+    def _codes(self, y: Singles, random: Words | None) -> Codes:
+        """Return codes made by tangents, in a buffer."""
+        out: Codes = self._work.codes[0][: y.size].reshape(y.shape)
+        self._write_codes(y, random, out)
+        return out
+
+    def _write_codes(self, y: Singles, random: Words | None, out: Codes) -> None:
+        assert self._tangents is not None
+        bits = None if random is None else random.reshape(-1)
+        encode_scaled(y.reshape(-1), bits, self._tangents, self._work, out.reshape(-1))
+
+    def _write_rounded(self, y: Singles, found: Found, out: Singles) -> None:
+        assert self._grid is not None
+        if self._space is None:
+            self._space = RoundingSpace(len(self._work.sums[0]), self._grid)
+        beyond = found.largest > self._grid.largest
+        round_scaled(y.reshape(-1), self._grid, self._space, beyond, out.reshape(-1))
+
+
+def spread(blocks: Floats, piece: Piece, width: int) -> Floats:
+    """Return what belongs to blocks, once for each column of a piece."""
+    some = blocks[piece.blocks]
+    columns = piece.elements[2].stop - piece.elements[2].start
+    if width == 1 or columns < width:
+        return some[:, np.newaxis]
+    each: Floats = np.repeat(some, width).reshape(len(some), 1, columns)
+    return each
+
+
+def look_up(codes: Codes, fmt: Format, out: Floats) -> None:
+    """Write the values of codes that are known to fit the format to `out`."""
+    place = out if out.flags.c_contiguous else np.empty(out.shape, out.dtype)
+    if fmt.bits > 8:
+        decode(codes, fmt, out.dtype, out=place)
+    elif codes.flags.c_contiguous and codes.size % 2 == 0:
+        pairs = pair_table(fmt, out.dtype)
+        two = codes.reshape(-1).view(np.uint16)
+        pairs.take(two, mode="wrap", out=place.reshape(-1).view(pairs.dtype))
+    else:
+        value_table(fmt, out.dtype).take(codes, mode="wrap", out=place)
+    if place is not out:
+        out[...] = place
