@@ -186,8 +186,13 @@ HIFLOAT4 = BlockFormat(
     name="hifloat4",
 )
 
+# Zeros alone have the scale 0, and are divided by 1.
 FP8_PER_TENSOR = BlockFormat(
-    E4M3, FP32, "tensor", ScaleRule("per_tensor"), name="fp8_per_tensor"
+    E4M3,
+    FP32,
+    "tensor",
+    ScaleRule("per_tensor", zero_scale_as=1.0),
+    name="fp8_per_tensor",
 )
 FP8_PER_ROW = replace(FP8_PER_TENSOR, block="row", name="fp8_per_row")
 FP4_PER_TENSOR = replace(FP8_PER_TENSOR, element=E2M1, name="fp4_per_tensor")

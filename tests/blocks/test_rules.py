@@ -204,3 +204,13 @@ def test_a_stored_scale_that_divides_is_never_zero(fmt, largest):
     values = rn.dequantize(rn.quantize(x, fmt))
     assert (values[0] == 0).all()
     assert np.isfinite(values).all()
+
+
+@pytest.mark.parametrize("name", sorted(set(blocks.names()) - {"nvfp4_torchao"}))
+def test_zeros_stay_zeros(name):
+    """torchao divides by a tensor scale of zero, and so does its preset."""
+    fmt = blocks.block_format(name)
+    x = np.zeros((32, 32), np.float32)
+    bits = fmt.stored.element_cast.random_bits
+    random = None if bits is None else np.zeros(x.shape, np.uint32)
+    assert (rn.dequantize(rn.quantize(x, fmt, random=random)) == 0).all()
