@@ -1,6 +1,13 @@
-"""refnum: the arithmetic of 4- and 8-bit training, exact to the bit, in NumPy."""
+"""refnum: the arithmetic of 4- and 8-bit training, exact to the bit, in NumPy.
 
-from refnum import autograd, blocks, elementary, formats, metrics, products, random
+The rooms above products are imported when they are first asked for: `refnum.recipes`,
+`refnum.nn` and the others cost nothing to those who only convert.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from refnum import blocks, formats, metrics, products, random
 from refnum._version import __version__
 from refnum.blocks import (
     MXFP4,
@@ -79,6 +86,19 @@ from refnum.products import (
     mma,
 )
 
+if TYPE_CHECKING:
+    from refnum import (
+        autograd,
+        elementary,
+        golden,
+        interop,
+        nn,
+        recipes,
+        testing,
+        training,
+    )
+    from refnum.recipes import Operand, Recipe
+
 __all__ = [
     "BF16",
     "E1M2",
@@ -127,7 +147,9 @@ __all__ = [
     "NaNChoice",
     "NaNCodes",
     "Negative",
+    "Operand",
     "Quantized",
+    "Recipe",
     "Rounding",
     "Saturation",
     "SubnormalInputs",
@@ -144,18 +166,49 @@ __all__ = [
     "format",
     "formats",
     "gemm",
+    "golden",
     "hadamard",
     "instruction",
+    "interop",
     "kulisch_window",
     "matmul",
     "metrics",
     "mma",
+    "nn",
     "pack",
     "products",
     "quantize",
     "random",
+    "recipes",
     "round_to",
     "swizzle_scales",
+    "testing",
+    "training",
     "unpack",
     "unswizzle_scales",
 ]
+
+_LATER = {
+    "autograd",
+    "elementary",
+    "golden",
+    "interop",
+    "nn",
+    "recipes",
+    "testing",
+    "training",
+}
+_FROM = {"Operand": "recipes", "Recipe": "recipes"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a room, or what it has, when it is first asked for."""
+    if name in _LATER:
+        return import_module(f"refnum.{name}")
+    if name in _FROM:
+        return getattr(import_module(f"refnum.{_FROM[name]}"), name)
+    raise AttributeError(f"module 'refnum' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

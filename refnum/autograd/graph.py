@@ -134,6 +134,7 @@ def propagate(
     """
     consumers = _count_consumers(root)
     gradients = {root: gradient}
+    summed: set[Node] = set()
     results = dict.fromkeys(wanted or ())
     ready = [root]
     surroundings = mode = MODE.get()
@@ -166,7 +167,15 @@ def propagate(
                     if part.shape != parent.shape:
                         part = reduced_to(parent.shape, part)
                     before = gradients.get(parent)
-                    gradients[parent] = part if before is None else before + part
+                    if before is None:
+                        gradients[parent] = part
+                    elif parent in summed:  # nobody else has seen this sum
+                        before += part
+                        gradients[parent] = before
+                    else:
+                        gradients[parent] = before + part
+                        if wrap is None:
+                            summed.add(parent)
                 consumers[parent] -= 1
                 if not consumers[parent]:
                     ready.append(parent)

@@ -33,9 +33,31 @@ def _put(g: Any, shape: _Shape, key: Any) -> Any:
     out = np.zeros(shape, g.dtype)
     if _is_basic(key):
         out[key] = g
+    elif _repeats_rows(key, shape):
+        _add_rows(out, key.reshape(-1) % shape[0], g.reshape(-1, *shape[1:]))
     else:
         np.add.at(out, key, g)
     return out
+
+
+def _repeats_rows(key: Any, shape: _Shape) -> bool:
+    """Whether a key chooses whole rows, each of them often."""
+    integers = isinstance(key, np.ndarray) and key.dtype.kind in "iu"
+    return integers and len(shape) == 2 and shape[1] > 15 and key.size > 8 * shape[0]
+
+
+def _add_rows(out: Any, rows: Any, g: Any) -> None:
+    """Add values to rows as ``np.add.at`` does, one of the table's rows at a time.
+
+    A sum over the first axis of an array whose rows are longer than one adds row by row.
+    """
+    order = np.argsort(rows, kind="stable")
+    ends = np.cumsum(np.bincount(rows, minlength=len(out)))
+    start = 0
+    for row, end in enumerate(ends.tolist()):
+        if start < end:
+            out[row] += np.add.reduce(g[order[start:end]], axis=0)
+        start = end
 
 
 _getitem = Operation(

@@ -37,6 +37,7 @@ TOPICS = {
     "hadamard": "hadamard",
     "gemm": "products",
     "matmul": "products",
+    "train": "training",
 }
 PRODUCTS = {"gemm", "matmul"}
 

@@ -1,0 +1,1 @@
+"""The recipes of the literature, one file for each source."""

@@ -1,0 +1,34 @@
+"""A linear layer of torch whose six operands a function quantises, blocks along K."""
+
+from collections.abc import Callable
+
+import torch
+
+Quantize = Callable[[torch.Tensor], torch.Tensor]
+
+
+def mxfp4_linear(quantize: Quantize) -> Callable[[int, int], torch.nn.Module]:
+    """Return a class of layers; `quantize` takes and returns blocks of 32."""
+
+    def along(x: torch.Tensor) -> torch.Tensor:
+        return quantize(x.contiguous()).reshape(x.shape)
+
+    class Product(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, weight):
+            ctx.save_for_backward(x, weight)
+            return along(x) @ along(weight).t()
+
+        @staticmethod
+        def backward(ctx, dy):
+            x, weight = ctx.saved_tensors
+            dx = along(dy) @ along(weight.t()).t()
+            dw = along(dy.t()) @ along(x.t()).t()
+            return dx, dw
+
+    class Linear(torch.nn.Linear):
+        def forward(self, x):
+            y = Product.apply(x.flatten(0, -2), self.weight) + self.bias
+            return y.unflatten(0, x.shape[:-1])
+
+    return Linear
