@@ -30,6 +30,10 @@ COMMANDS = (
     "gemm",
     "golden",
     "verify",
+    "diagnose",
+    "train",
+    "plot",
+    "cost",
     "demo",
 )
 # What argparse takes for a value rather than an option: -1, -1.5e3, -0x1p-3, -inf, -nan.

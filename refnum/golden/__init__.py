@@ -1,6 +1,7 @@
 """Golden files: frozen cases that say why they exist, and the comparison with them."""
 
 from refnum.golden.bundle import Bundle, Tensor, read_bundle, render_bundle
+from refnum.golden.diagnosis import Diagnosis, Finding, diagnose
 from refnum.golden.hexfile import parse, read, render
 from refnum.golden.inputs import number
 from refnum.golden.place import find
@@ -8,15 +9,19 @@ from refnum.golden.record import Case, Column, Disagreement, GoldenFile
 from refnum.golden.store import Mismatch, check, write, write_atomically
 from refnum.golden.suite import SUITE_VERSION, Entry, Options, entries
 from refnum.golden.verify import Difference, Report, compare, verify
+from refnum.golden.verify_folder import FolderReport, compare_folder, verify_folder
 
 __all__ = [
     "SUITE_VERSION",
     "Bundle",
     "Case",
     "Column",
+    "Diagnosis",
     "Difference",
     "Disagreement",
     "Entry",
+    "Finding",
+    "FolderReport",
     "GoldenFile",
     "Mismatch",
     "Options",
@@ -24,6 +29,8 @@ __all__ = [
     "Tensor",
     "check",
     "compare",
+    "compare_folder",
+    "diagnose",
     "entries",
     "find",
     "number",
@@ -33,6 +40,7 @@ __all__ = [
     "render",
     "render_bundle",
     "verify",
+    "verify_folder",
     "write",
     "write_atomically",
 ]

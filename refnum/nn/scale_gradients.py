@@ -46,7 +46,7 @@ class ScaleGradient:
     ----------
     block : {"ste", "absmax", "softmax"}
         Through the scale of a block: nothing; to its largest element; or to all, by
-        softmax(alpha |x|).
+        softmax(``alpha |x|``).
     extent : {"full", "diagonal", "as_released"}
         The sum over the block; the element itself alone; or the formulas of
         Graphcore's simulator as its code has them (encode scales only).

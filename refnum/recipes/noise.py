@@ -12,7 +12,7 @@ __all__ = ["gradient_to_noise"]
 
 
 def gradient_to_noise(quantized: npt.ArrayLike, exact: npt.ArrayLike) -> float:
-    """Return |g| / (sigma sqrt(d)) of a gradient g with d elements.
+    """Return ``|g| / (sigma sqrt(d))`` of a gradient g with d elements.
 
     Parameters
     ----------

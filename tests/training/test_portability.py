@@ -1,0 +1,67 @@
+"""Golden trajectories on other machines: instruction sets, BLAS kernels, threads."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from refnum.golden import read_bundle
+from refnum.golden.training import training_cases
+
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = ROOT / "golden"
+PATHS = [path for path, _ in training_cases()]
+
+# Prints one line a case: path, bits of the losses, digest of the last parameters.
+PROGRAM = """
+from refnum.golden.training import training_bundle, training_cases
+for path, trajectory in training_cases():
+    bundle = training_bundle(trajectory, 1)
+    print(path, bundle["loss"].tobytes().hex(), bundle.spec["parameters_sha256"])
+"""
+
+# NumPy's names of the group with AVX2 and FMA: since 2.4, and before.
+WITHOUT_AVX2 = {"NPY_DISABLE_CPU_FEATURES": "X86_V3,X86_V4,AVX512_ICL,AVX2,FMA3"}
+MACHINES = {
+    "without AVX2 and FMA": WITHOUT_AVX2,
+    **{
+        f"{core}, {threads}": {
+            "OPENBLAS_CORETYPE": core,
+            "OPENBLAS_NUM_THREADS": threads,
+        }
+        for core in ("Haswell", "Nehalem", "SandyBridge")
+        for threads in ("1", "2")
+    },
+}
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_trajectories_are_the_golden_ones(machine):
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PROGRAM],
+        cwd=ROOT,
+        env={**os.environ, **MACHINES[machine]},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert [path for path, _, _ in lines] == PATHS
+    for path, losses, digest in lines:
+        golden = read_bundle(GOLDEN / path)
+        got = np.frombuffer(bytes.fromhex(losses), np.float32)
+        assert got.tolist() == golden["loss"].tolist(), path
+        assert digest == golden.spec["parameters_sha256"], path
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_golden_trajectory_says_the_same_twice(path):
+    golden = read_bundle(GOLDEN / path)
+    losses = [float.fromhex(text) for text in golden.spec["losses"]]
+    assert losses == golden["loss"].tolist()
+    last = golden["parameters_sha256"][-1].tobytes().hex()
+    assert last == golden.spec["parameters_sha256"]
