@@ -18,14 +18,12 @@ import numpy.typing as npt
 from refnum.blocks.signs import as_size
 from refnum.blocks.sylvester import (
     Span,
-    butterflies,
+    butterflies_of_runs,
     rotate_carefully,
     rotate_fast,
     round_significand,
     span_of,
-    stage_products,
     swap_runs,
-    widest_product,
 )
 from refnum.formats import FP32, Format, format, round_to
 
@@ -33,9 +31,9 @@ __all__ = ["hadamard"]
 
 _ORDERS = ("signs_first", "signs_last")
 _ARITHMETICS = ("exact", "butterfly")
-_DOUBLINGS = 10  # of the largest element, at most: the sum of 1024
 _HALVINGS = 5  # of the smallest sum, at most: 1 / sqrt(1024)
-_CHUNK = 1 << 15  # elements; two float64 buffers of it stay in L2
+# Elements at a time, whose two buffers of float64, or float32, stay in L2.
+_EXACT_CHUNK, _BUTTERFLY_CHUNK = 1 << 15, 1 << 17
 _MOST_BITS = 24  # the widest significand that a stand-in rounds to rightly
 
 
@@ -119,11 +117,12 @@ def hadamard(
     flips = diagonal, first != bool(inverse)
     out = np.empty(moved.shape, np.float32)
     runs, start = out.reshape(-1, width), 0
-    shape = 2, min(_CHUNK, max(array.size, 1))
+    most = _EXACT_CHUNK if exact else _BUTTERFLY_CHUNK
+    shape = 2, min(most, max(array.size, 1))
     buffers = np.empty(shape, np.float64 if exact else np.float32)
     native = array.dtype.newbyteorder("=")
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        for piece in _pieces(moved):
+        for piece in _pieces(moved, most):
             chunk = piece.reshape(-1, width).astype(native, copy=False)
             stop = start + len(chunk)
             rotate(chunk, flips, buffers[:, : chunk.size], target, runs[start:stop])
@@ -180,12 +179,9 @@ def _rotate_butterfly(
     runs, size = chunk.shape
     x, spare = buffers.reshape(2, runs, size)
     np.copyto(x, chunk, casting="same_kind")
-    span = span_of(x, spare.view(np.uint8).reshape(-1))
     if signs is not None and signs_first:
         x *= signs
-    shape = runs, -1, widest_product(size) if _is_plain(span) else 1
-    staged = stage_products(x.reshape(shape), spare.reshape(shape))
-    x, _ = butterflies(*swap_runs(*staged))
+    x = butterflies_of_runs(x, spare)
     x *= np.float32(1 / sqrt(size))
     if signs is not None and not signs_first:
         x *= signs.reshape(len(x), 1, -1)
@@ -204,20 +200,15 @@ def _write(x: npt.NDArray[Any], out: npt.NDArray[np.float32]) -> None:
         swap_runs(narrow, out.reshape(runs, outer, inner))
 
 
-def _is_plain(span: Span | None) -> bool:
-    """Whether there is no infinity, nor will be, and no zero of either sign."""
-    return span is not None and not span.has_zero and span.top < FP32.emax - _DOUBLINGS
-
-
-def _pieces(x: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
-    """Cut an array, in C order, into pieces of at most a chunk."""
+def _pieces(x: npt.NDArray[Any], most: int) -> Iterator[npt.NDArray[Any]]:
+    """Cut an array, in C order, into pieces of at most so many elements."""
     if x.ndim == 1:
-        yield from (x[i : i + _CHUNK] for i in range(0, x.size, _CHUNK))
-    elif x.size and x.size // len(x) >= _CHUNK:
+        yield from (x[i : i + most] for i in range(0, x.size, most))
+    elif x.size and x.size // len(x) >= most:
         for part in x:
-            yield from _pieces(part)
+            yield from _pieces(part, most)
     elif x.size:
-        step = _CHUNK // (x.size // len(x))
+        step = most // (x.size // len(x))
         yield from (x[i : i + step] for i in range(0, len(x), step))
 
 

@@ -23,14 +23,13 @@ import numpy.typing as npt
 __all__ = [
     "Span",
     "butterflies",
+    "butterflies_of_runs",
     "rotate_carefully",
     "rotate_fast",
     "round_significand",
     "span_of",
-    "stage_products",
     "swap_runs",
     "sylvester",
-    "widest_product",
 ]
 
 _Floats = npt.NDArray[np.float64]
@@ -44,11 +43,6 @@ def sylvester(size: int) -> npt.NDArray[np.int8]:
     index = np.arange(size)
     odd = np.bitwise_count(index[:, np.newaxis] & index) & 1
     return np.where(odd, np.int8(-1), np.int8(1))
-
-
-def widest_product(size: int) -> int:
-    """Width of the matrix product in `rotate_fast`: butterflies do the rest."""
-    return min(size, _WIDEST_PRODUCT)
 
 
 def butterflies(
@@ -70,20 +64,24 @@ def butterflies(
     return x, spare
 
 
-def stage_products(
+def butterflies_of_runs(
     x: npt.NDArray[np.float32], spare: npt.NDArray[np.float32]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Do the butterflies of the last axis, as `butterflies` does those of the first.
+) -> npt.NDArray[np.float32]:
+    """Multiply each row by H, as `butterflies` does the first axis.
 
-    Each stage is a product with a matrix of two ones a column: all other terms are
-    zeros, so that no order of additions changes a bit of a + b or a - b. That holds
-    without infinities (0 * inf is NaN) and without -0 (which +0 would swallow).
+    Both arrays, shape (runs, size), contiguous, are overwritten. The product is in one
+    of them, with shape (size / 2, runs, 2): pairs of neighbours, so that every stage but
+    the first adds whole rows. The first is a complex product, (a - bi)(1 + i), whose
+    parts are a * 1 - (-b) * 1 and a * 1 + (-b) * 1: each is rounded once, as a + b and
+    a - b are, with the same zeros and infinities.
     """
-    inner = x.shape[-1]
-    for matrix in _stages(inner):
-        np.matmul(x.reshape(-1, inner), matrix, out=spare.reshape(-1, inner))
-        x, spare = spare, x
-    return x, spare
+    runs, size = x.shape
+    pairs = spare.reshape(size // 2, runs, 2).view(np.complex64)
+    np.conjugate(x.view(np.complex64).T, out=pairs[..., 0])
+    sums = x.reshape(pairs.shape[0], runs, 2).view(np.complex64)
+    np.multiply(pairs, np.complex64(1 + 1j), out=sums)
+    product, _ = butterflies(sums, pairs)
+    return product.view(np.float32)
 
 
 def swap_runs(
@@ -253,7 +251,7 @@ def _sums(x: _Floats, spare: _Floats) -> tuple[_Floats, _Floats]:
     inner), come first of the two that are returned.
     """
     groups, size = x.shape
-    inner = widest_product(size)
+    inner = min(size, _WIDEST_PRODUCT)
     matrix = _scaled_matrix(inner, _log2(size) // 2)
     np.matmul(x.reshape(-1, inner), matrix, out=spare.reshape(-1, inner))
     runs = groups, size // inner, inner
@@ -300,18 +298,6 @@ def _facts_of(
     word = np.dtype(f"u{dtype.itemsize}").type
     infinity = int(np.array(np.inf, dtype).view(word))
     return word, np.finfo(dtype).nmant, infinity, word(np.iinfo(word).max >> 1)
-
-
-@lru_cache
-def _stages(size: int) -> list[npt.NDArray[np.float32]]:
-    """Build the matrices of the stages, by ascending stride: H is their product."""
-    return [_stage(size, 1 << k) for k in range(_log2(size))]
-
-
-def _stage(size: int, stride: int) -> npt.NDArray[np.float32]:
-    pairs = np.eye(size, dtype=np.float32).reshape(size, -1, 2, stride)
-    first, second = pairs[:, :, 0], pairs[:, :, 1]
-    return np.stack([first + second, first - second], axis=2).reshape(size, size)
 
 
 @lru_cache
