@@ -94,6 +94,7 @@ if TYPE_CHECKING:
         interop,
         nn,
         recipes,
+        studies,
         testing,
         training,
     )
@@ -181,6 +182,7 @@ __all__ = [
     "random",
     "recipes",
     "round_to",
+    "studies",
     "swizzle_scales",
     "testing",
     "training",
@@ -195,6 +197,7 @@ _LATER = {
     "interop",
     "nn",
     "recipes",
+    "studies",
     "testing",
     "training",
 }

@@ -34,6 +34,8 @@ COMMANDS = (
     "train",
     "plot",
     "cost",
+    "sweep",
+    "report",
     "demo",
 )
 # What argparse takes for a value rather than an option: -1, -1.5e3, -0x1p-3, -inf, -nan.
