@@ -1,8 +1,8 @@
 """The arithmetic of attention, forward and backward, a few matrices at a time.
 
-With products by BLAS, a *piece* is so many of the first leading axis that its scores
-stay in the cache through all passes over them. No element's arithmetic depends on
-that. Exact products prefer everything at once.
+A *piece* is so many of the first leading axis that its scores stay in the cache through
+all passes over them. No element's arithmetic depends on that. BLAS multiplies pieces
+too; exact products prefer everything at once.
 """
 
 from __future__ import annotations
@@ -93,11 +93,19 @@ def attend_backward(
 def _attend(
     q: Any, k: Any, v: Any, mask: _Mask, scale: float, accumulator: Accumulator | None
 ) -> tuple[Any, Any]:
-    scores = product_of(q, np.swapaxes(k, -1, -2), accumulator) * scale
-    if mask is not None:
-        scores = np.where(mask, scores, -np.inf)
-    probabilities = softmax(scores)
-    return product_of(probabilities, v, accumulator), probabilities
+    scores = product_of(q, np.swapaxes(k, -1, -2), accumulator)
+    hidden = None if mask is None else ~mask
+    if hidden is not None:
+        shape = np.broadcast_shapes(scores.shape, hidden.shape)
+        if shape != scores.shape:
+            scores = np.broadcast_to(scores, shape).copy()
+    for part in _pieces(scores.shape):
+        some = scores[part]
+        some *= scale
+        if hidden is not None:
+            np.copyto(some, -np.inf, where=_of(hidden, part, scores.ndim))
+        some[...] = softmax(some)
+    return product_of(scores, v, accumulator), scores
 
 
 def _backward(
@@ -114,13 +122,26 @@ def _backward(
     if needs[2]:
         dv = product_of(np.swapaxes(p, -1, -2), g, accumulator)
     if needs[0] or needs[1]:
-        ds = product_of(g, np.swapaxes(v, -1, -2), accumulator)
-        ds = p * (ds - total_of(ds * p, -1, True)) * scale
+        ds = _score_gradient(
+            product_of(g, np.swapaxes(v, -1, -2), accumulator), p, scale
+        )
         if needs[0]:
             dq = product_of(ds, k, accumulator)
         if needs[1]:
             dk = product_of(np.swapaxes(ds, -1, -2), q, accumulator)
     return dq, dk, dv
+
+
+def _score_gradient(dp: Any, p: Any, scale: float) -> Any:
+    """Return ``p * (dp - sum(dp * p)) * scale``, in place where shapes agree."""
+    if dp.shape != p.shape:
+        return p * (dp - total_of(dp * p, -1, True)) * scale
+    for part in _pieces(p.shape):
+        some, weights = dp[part], p[part]
+        some -= total_of(some * weights, -1, True)
+        np.multiply(weights, some, out=some)
+        some *= scale
+    return dp
 
 
 def _has_pieces(
@@ -135,7 +156,7 @@ def _has_pieces(
 
 
 def _pieces(shape: tuple[int, ...]) -> Iterator[slice]:
-    step = max(_PIECE // math.prod(shape[1:]), 1)
+    step = max(_PIECE // max(math.prod(shape[1:]), 1), 1)
     for start in range(0, shape[0], step):
         yield slice(start, start + step)
 

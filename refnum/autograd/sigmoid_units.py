@@ -28,7 +28,7 @@ __all__ = ["gelu_tanh_pass", "silu_pass"]
 _Array = npt.NDArray[np.floating[Any]]
 _Pass = Callable[[_Array, _Array, _Array | None], None]
 
-_BYTES = 1 << 17  # of a piece's float32 or float64 buffers
+_PIECE = 1 << 15  # elements
 _ROOT_TWO_OVER_PI = math.sqrt(2 / math.pi)
 _CUBIC = 0.044715
 
@@ -46,15 +46,14 @@ def silu_pass(x: Any) -> tuple[Any, Any]:
 def _in_pieces(x: Any, usual: _Pass, portable: _Pass) -> tuple[Any, Any]:
     mode = MODE.get()
     chosen = portable if mode.numerics.portable and x.dtype == np.float32 else usual
-    step = _BYTES // (8 if chosen is portable else x.dtype.itemsize)
     flat = np.ascontiguousarray(x).reshape(-1)
     out = np.empty(x.shape, x.dtype)
     slope = np.empty(x.shape, x.dtype) if mode.recording else None
     outs = out.reshape(-1)
     slopes = None if slope is None else slope.reshape(-1)
     with np.errstate(all="ignore"):
-        for start in range(0, flat.size, step):
-            part = slice(start, start + step)
+        for start in range(0, flat.size, _PIECE):
+            part = slice(start, start + _PIECE)
             chosen(flat[part], outs[part], None if slopes is None else slopes[part])
     return out, slope
 

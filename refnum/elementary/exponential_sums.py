@@ -7,6 +7,8 @@ order (`reductions`), in float64.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,6 +19,8 @@ from refnum.elementary.logarithms import log
 from refnum.elementary.reductions import add_pairwise
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]
+
+_PIECE = 1 << 15  # elements at a time: passes over them stay in the cache
 
 
 def softmax(x: npt.ArrayLike, axis: Axes = -1) -> F32:
@@ -50,9 +54,24 @@ def softmax(x: npt.ArrayLike, axis: Axes = -1) -> F32:
     array([0.26894143, 0.7310586 , 0.        ], dtype=float32)
     """
     array, axes = as_rows(x, axis)
+    last = tuple(range(array.ndim - len(axes), array.ndim))
     with np.errstate(all="ignore"):
-        powers = exp(array - _greatest(array, axes)).astype(np.float64)
-        return canonical_nan(powers / add_pairwise(powers, axes, True))
+        if axes != last or not array.flags.c_contiguous:
+            return _softmax(array, axes)
+        out = np.empty(array.shape, np.float32)
+        count = math.prod(array.shape[one] for one in axes)
+        rows, results = array.reshape(-1, count), out.reshape(-1, count)
+        step = max(1, _PIECE // count)
+        for start in range(0, len(rows), step):
+            part = slice(start, start + step)
+            results[part] = _softmax(rows[part], (1,))
+        return out
+
+
+def _softmax(x: F32, axes: tuple[int, ...]) -> F32:
+    powers = exp(x - _greatest(x, axes)).astype(np.float64)
+    powers /= add_pairwise(powers, axes, True)
+    return canonical_nan(powers)
 
 
 def log_softmax(x: npt.ArrayLike, axis: Axes = -1) -> F32:

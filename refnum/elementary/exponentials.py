@@ -18,12 +18,14 @@ from refnum.elementary.evaluate import (
     Function,
     evaluate,
     nearest_node,
+    only_nan,
     polynomial,
     unless_magnitude,
 )
 
 __all__ = ["exp", "exp2", "expm1", "sigmoid"]
 
+_OVERFLOW = 104.0  # exp of it is infinite in float32, and exp of -104 zero
 _POWERS = 128  # of two, in one octave
 _LN2 = fixed.ln2(128) / 2**128
 # ln 2 / 128 in two parts; the first has 38 bits, so k times it is exact.
@@ -109,8 +111,9 @@ def _expm1_beyond(x: F32) -> npt.ArrayLike:
 _EXP = Function(
     _quick_exp,
     partial(correctly_rounded, fixed.exp),
-    unless_magnitude(0, 104),
-    _overflow_or_zero,
+    only_nan,
+    lambda x: x,
+    clamp=_OVERFLOW,
 )
 # 2^-150 is a tie, and zero is even.
 _EXP2 = Function(
@@ -123,13 +126,13 @@ _EXP2 = Function(
 _EXPM1 = Function(
     _quick_expm1,
     partial(correctly_rounded, fixed.expm1),
-    unless_magnitude(2**-25, 104),
+    unless_magnitude(2**-25, _OVERFLOW),
     _expm1_beyond,
 )
 _SIGMOID = Function(
     _quick_sigmoid,
     partial(correctly_rounded, fixed.sigmoid),
-    unless_magnitude(0, 104),
+    unless_magnitude(0, _OVERFLOW),
     lambda x: np.where(x > 0, 1, 0),
 )
 

@@ -19,8 +19,8 @@ from refnum.elementary.evaluate import (
     Function,
     evaluate,
     nearest_node,
+    only_nan,
     polynomial,
-    unless_magnitude,
 )
 
 __all__ = ["tanh"]
@@ -30,43 +30,37 @@ _END = 9.25  # 1 - tanh(9.25) < 2^-25, a quarter of float32's last bit at one
 
 
 @cache
-def tanh_tables() -> tuple[F64, F64]:
-    """Return tanh(i/64) and 1 - tanh(i/64)^2."""
+def tanh_table() -> F64:
+    """Return tanh(i/64)."""
     count = int(_END * _NODES) + 1
-    exact = [fixed.tanh(i / _NODES, 128) for i in range(count)]
-    slopes = [(2**256 - n * n) / 2**256 for n in exact]
-    return np.array([n / 2**128 for n in exact]), np.array(slopes)
+    return np.array([fixed.tanh(i / _NODES, 128) / 2**128 for i in range(count)])
 
 
 def _quick_tanh(x: F64) -> F64:
     magnitude = np.abs(x)
     i, node = nearest_node(magnitude, _NODES)
-    node /= _NODES
+    node *= 1 / _NODES
     r = np.subtract(magnitude, node, out=node)
-    t = polynomial(r * r, (1, -1 / 3, 2 / 15, -17 / 315))
+    # |r| <= 2^-7: the next term, 17/315 r^6, is less than 2^-46.
+    t = polynomial(np.multiply(r, r, out=magnitude), (1, -1 / 3, 2 / 15))
     t *= r
-    i = i & 0x3FF
-    values, slopes = tanh_tables()
-    value = values.take(i)
-    step = slopes.take(i)
-    step *= t
-    t *= value
-    t += 1
-    step /= t
-    value += step
+    i &= 0x3FF
+    value = tanh_table().take(i)
+    below = np.multiply(value, t, out=r)
+    below += 1
+    value += t
+    value /= below
     return np.copysign(value, x, out=value)
 
 
-def _tanh_beyond(x: F32) -> npt.ArrayLike:
-    return np.where(np.abs(x) < 1, x, np.copysign(1, x))
-
-
-# Below 2^-12, |x|^3 / 3 is less than half of the last bit of x on either side of it.
+# Tiny arguments need no care: tanh(x) is so near x that both ends of the interval
+# around it round to x.
 _TANH = Function(
     _quick_tanh,
     partial(correctly_rounded, fixed.tanh),
-    unless_magnitude(2**-12, _END),
-    _tanh_beyond,
+    only_nan,
+    lambda x: x,
+    clamp=_END,
 )
 
 

@@ -19,7 +19,8 @@ _Float = TypeVar("_Float", np.float32, np.float64)
 
 _LANES = 8
 _BLOCK = 128
-_WIDE = 256  # columns from which it pays to add whole rows
+_WIDE = 64  # columns from which it pays to add whole rows,
+_LARGE = 1 << 16  # of tables of so many elements
 
 
 def pairwise_sum(values: npt.NDArray[np.floating]) -> Any:
@@ -57,28 +58,37 @@ def add_rows(
 def is_tall(x: npt.NDArray[Any], axes: tuple[int, ...]) -> bool:
     """Whether the first axes are reduced, and it pays to add whole rows of the rest."""
     count = math.prod(x.shape[: len(axes)])
-    wide = count >= _LANES and x.size >= count * _WIDE
+    wide = count >= _LANES and x.size >= max(count * _WIDE, _LARGE)
     return wide and axes == tuple(range(len(axes))) and x.flags.c_contiguous
 
 
 def add_down(x: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
     """Return the pairwise sums of columns, as `pairwise_sum` does of one of them."""
-    count = len(x)
+    total: npt.NDArray[_Float] = _add_blocks(x[None])[0]
+    return total
+
+
+def _add_blocks(x: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
+    """Return the pairwise sums of the columns of each of several equal tables."""
+    several, count, width = x.shape
     if count > _BLOCK:
         half = count // 2
         half -= half % _LANES
-        upper = add_down(x[:half])
-        upper += add_down(x[half:])
+        if 2 * half == count:  # twice as many tables
+            halves = _add_blocks(x.reshape(2 * several, half, width))
+            return np.add(halves[::2], halves[1::2])
+        upper = _add_blocks(x[:, :half])
+        upper += _add_blocks(x[:, half:])
         return upper
-    lanes = x[:_LANES].copy()
+    lanes = x[:, :_LANES].copy()
     even = count - count % _LANES
     for start in range(_LANES, even, _LANES):
-        lanes += x[start : start + _LANES]
+        lanes += x[:, start : start + _LANES]
     for step in (1, 2, 4):
-        lanes[:: 2 * step] += lanes[step :: 2 * step]
-    total: npt.NDArray[_Float] = lanes[0]
-    for row in x[even:]:
-        total += row
+        lanes[:, :: 2 * step] += lanes[:, step :: 2 * step]
+    total: npt.NDArray[_Float] = lanes[:, 0]
+    for row in range(even, count):
+        total += x[:, row]
     return total
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from refnum.products import EXACT, PAIRWISE, SEQUENTIAL, matmul
+from refnum.products.certify import lengths_of
 from refnum.products.error_free import exact_dots
 from refnum.products.exact import exact_product
 from refnum.products.kulisch import kulisch_product
@@ -159,6 +160,53 @@ def test_lengths_of_rows_and_columns_may_differ_much():
         a, b = normal(rng, 20, 30), normal(rng, 30, 20)
         for x, y in ((a, b * scale), (a * scale[:, None], b)):
             assert_same_bits(matmul(x, y), kulisch_product(x, y))
+
+
+@pytest.mark.parametrize("exponent", [-149, -140, -75, -63, -40, 0, 60, 63, 100])
+@pytest.mark.parametrize("depth", [1, 30, 200])
+def test_lengths_are_upper_bounds(depth, exponent):
+    rng = np.random.default_rng(depth)
+    x = np.ldexp(normal(rng, 2, 7, depth), exponent).astype(np.float32)
+    x[1, 3] = 0
+    x[1, 4, 0] = 1
+    exact = [
+        [sum(Fraction(v) ** 2 for v in row) for row in part] for part in x.tolist()
+    ]
+    turned = np.ascontiguousarray(x.swapaxes(1, 2)).swapaxes(1, 2)
+    for given in (x, turned, x.astype(np.float64)):
+        with np.errstate(over="ignore", under="ignore"):
+            found = lengths_of(given)
+        assert found.special is None
+        for squares, values in zip(exact, found.values.tolist(), strict=True):
+            for square, value in zip(squares, values, strict=True):
+                bound = Fraction(value) ** 2 * (1 + Fraction(1, 2**40))
+                assert square <= bound <= square * Fraction(101, 100)
+    x[0, 2, 0], x[0, 5, 0] = np.nan, -np.inf
+    with np.errstate(all="ignore"):
+        found = lengths_of(x)
+    assert np.argwhere(found.special).tolist() == [[0, 2], [0, 5]]
+    assert (found.values[0, [2, 5]] == 0).all()
+
+
+@pytest.mark.parametrize("short", [1, 10, 40])
+def test_few_or_many_short_rows_and_columns(short):
+    rng = np.random.default_rng(short)
+    a, b = normal(rng, 130, 10), normal(rng, 10, 9)
+    a[:short] *= np.float32(2.0**-30)
+    a[short : 2 * short] = 0
+    expected = kulisch_product(a, b)
+    assert_same_bits(matmul(a, b), expected)
+    assert_same_bits(matmul(b.T, a.T), np.ascontiguousarray(expected.T))
+
+
+def test_long_sums_are_added_in_pieces():
+    rng = np.random.default_rng(11)
+    for depth in (513, 1024, 1500):
+        a, b = normal(rng, 5, depth, spread=2), normal(rng, depth, 6, spread=2)
+        half = depth // 2
+        a[:3, half : 2 * half] = -a[:3, :half]  # what cancels lies far apart
+        b[half : 2 * half, :3] = b[:half, :3]
+        assert_same_bits(matmul(a, b), kulisch_product(a, b))
 
 
 @pytest.mark.parametrize("shapes", [((5, 9, 7), (5, 7, 4)), ((2, 3, 9, 7), (3, 7, 4)),
