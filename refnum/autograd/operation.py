@@ -104,7 +104,7 @@ class Operation:
         self.converts = converts
         if doc:
             self.__doc__ = doc
-        self._plans: dict[tuple[bool, ...], Plan] = {}
+        self._plans: dict[int | tuple[bool, ...], Plan] = {}
         OPERATIONS[name] = self
 
     def __repr__(self) -> str:
@@ -176,21 +176,23 @@ class Operation:
         if mode.recording:
             parents = tuple([node for node in nodes if node is not None])
             if parents:
-                plan = self._plan(nodes)
+                plan = self._plan(nodes, len(parents))
                 if plan.calls:
-                    inputs = (out, *values, *extras)
-                    node = Node(out, plan, parents, plan.kept(inputs), numerics)
+                    kept = plan.kept((out, *values, *extras)) if plan.slots else ()
+                    node = Node(out, plan, parents, kept, numerics)
         tensor = wrap(out, node, self.name, numerics)
         if mode.on_result is not None:
             mode.on_result(tensor)
         return tensor
 
-    def _plan(self, nodes: list[Node | None]) -> Plan:
-        """Return what is kept when these arguments need gradients, from memory."""
-        needs = tuple([node is not None for node in nodes])
-        plan = self._plans.get(needs)
+    def _plan(self, nodes: list[Node | None], count: int) -> Plan:
+        """Return what is kept when `count` of these need gradients, from memory."""
+        whole = count == len(nodes)
+        key = count if whole else tuple([node is not None for node in nodes])
+        plan = self._plans.get(key)
         if plan is None:
-            plan = self._plans[needs] = self._new_plan(needs)
+            needs = tuple([node is not None for node in nodes])
+            plan = self._plans[key] = self._new_plan(needs)
         return plan
 
     def _new_plan(self, needs: tuple[bool, ...]) -> Plan:
