@@ -36,7 +36,8 @@ quantised a second time; or the forward pass's codes, which square tiles allow),
 quantised, dequantised to float32, multiplied. A *prescale* multiplies values after their
 scale is chosen, and the product's *correction* takes it back from the result. In the
 backward pass rounding counts as the identity, unless the recipe gives it a *slope*: the
-mask of what is not clipped, or an estimator.
+mask of what is not clipped, or an estimator; and `ScaleSlope` says what of the gradient
+goes through the scale of a block and that of the tensor.
 
 ```python
 >>> from refnum import recipes
@@ -63,7 +64,9 @@ not: they do not cancel; both operands of a product need the same rotation
 
 `refnum.nn.quantize_model` gives every linear layer its recipe: the first *override* that
 means the layer, by kind, by block or by name, or the recipe itself. All recipes below
-leave the head in full precision. Call `begin` before each step:
+leave the head in full precision. Call `begin` before each step, `update` in place of the
+optimiser's step (recipes with an *upkeep*, Q-Ramping and OsciReset, do something to the master
+weights around it), and evaluate within `evaluating()`, which leaves no trace in the states:
 
 ```python
 >>> from refnum.autograd import Stream, Tensor
@@ -114,7 +117,8 @@ root mean square of the noise and d the number of elements.
 - Operands are decoded to float32 with all their scales in them, and rounded once by the
   tensor scale. Hardware multiplies tensor scales in the epilogue; instructions do so here.
 - Random bits have the distribution of each source, not its generator.
-- Q-Ramping and OsciReset stand in `refnum.nn`, apart from recipes.
+- Graphcore's `fp_scale_factor` and `softsoftmax` change the forward pass: their gradients are
+  in `refnum.nn`, no recipe has them.
 
 `golden/linear/` holds one layer under each recipe: inputs, results, gradients, codes and
 scales. They come from two derivations: `refnum.nn`, and plain loops over Python's numbers.

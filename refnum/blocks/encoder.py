@@ -29,8 +29,10 @@ class Found(NamedTuple):
     codes: Codes
     factors: Singles
     largest: float
-    """The largest scaled magnitude; NaN if there is one."""
+    """The largest scaled magnitude, within bounds; NaN if there is one."""
     has_nan: bool
+    bound: np.float32 | None
+    """What scaled magnitudes must be cut down to: far beyond the largest element."""
 
 
 class Encoder:
@@ -50,6 +52,9 @@ class Encoder:
         self._grid = grid_of(fmt.element, fmt.element_cast)
         self._work = Workspace(size, self._tangents.largest if self._tangents else 0)
         self._space: RoundingSpace | None = None
+        limits = [way.limit for way in (self._tangents, self._grid) if way is not None]
+        # Greater values saturate as this one does, if they are finite.
+        self._bound = np.nextafter(np.float32(min(limits, default=0)), np.float32(0))
         self._apply = np.divide if fmt.rule.arithmetic.divides else np.multiply
 
     def scales(self, laid: Laid, part: Piece, inside: Slabs) -> Found:
@@ -65,7 +70,10 @@ class Encoder:
         found = scale_blocks(statistic, own, self._fmt)
         largest = float(np.max(self._apply(maxima, found.factors)))
         has_nan = bool(np.isnan(np.max(maxima)))
-        return Found(found.codes, found.factors, largest, has_nan)
+        bound = None
+        if self._bound < largest < np.inf and self._bound:
+            largest, bound = float(self._bound), self._bound
+        return Found(found.codes, found.factors, largest, has_nan, bound)
 
     def makes_codes(self, found: Found) -> bool:
         """Whether tangents give the codes of a part."""
@@ -84,6 +92,8 @@ class Encoder:
         self._apply(some, spread(found.factors, piece, width), out=y)
         if found.has_nan:  # of two NaNs, machines keep the one or the other
             np.copyto(y, some, where=np.isnan(some))
+        if found.bound is not None:
+            np.minimum(np.maximum(y, -found.bound, out=y), found.bound, out=y)
         return y
 
     def encode(

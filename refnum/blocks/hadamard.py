@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
-from math import sqrt
-from typing import Any, SupportsIndex
+from math import prod, sqrt
+from typing import Any, SupportsIndex, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
+from refnum.blocks.across import MOST_NARROW, rotate_slabs
 from refnum.blocks.signs import as_size
 from refnum.blocks.sylvester import (
     Span,
@@ -113,8 +114,10 @@ def hadamard(
     exact = _one_of(arithmetic, "arithmetic", _ARITHMETICS) == "exact"
     moved = _axis_last(array, operator.index(axis), width)
 
-    rotate = _rotate_exact if exact else _rotate_butterfly
     flips = diagonal, first != bool(inverse)
+    if exact and array.dtype == np.float32 and _is_narrow(target):
+        return _as_it_lies(array, axis, width, flips, target)
+    rotate = _rotate_exact if exact else _rotate_butterfly
     out = np.empty(moved.shape, np.float32)
     runs, start = out.reshape(-1, width), 0
     most = _EXACT_CHUNK if exact else _BUTTERFLY_CHUNK
@@ -132,6 +135,37 @@ def hadamard(
 
 # The signs, and whether they come first.
 _Flips = tuple[npt.NDArray[np.float32] | None, bool]
+
+
+def _is_narrow(target: Format | None) -> TypeGuard[Format]:
+    """Whether float32 has the exponents of a format, and many more bits."""
+    return (
+        target is not None
+        and target.exponent_bits == 8
+        and target.infinity
+        and target.mantissa_bits < MOST_NARROW
+    )
+
+
+def _as_it_lies(
+    x: npt.NDArray[np.float32],
+    axis: SupportsIndex,
+    size: int,
+    flips: _Flips,
+    target: Format,
+) -> npt.NDArray[np.float32]:
+    """Rotate an array in its own order in memory: the result has the same."""
+    place = operator.index(axis) % x.ndim
+    if x.flags.f_contiguous and not x.flags.c_contiguous:
+        return _as_it_lies(x.T, x.ndim - 1 - place, size, flips, target).T
+    laid = np.ascontiguousarray(x)
+    out = np.empty(laid.shape, np.float32)
+    shape = laid.size // (size * (after := prod(laid.shape[place + 1 :]))), size, after
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        rotate_slabs(
+            laid.reshape(shape), *flips, target, _EXACT_CHUNK, out.reshape(shape)
+        )
+    return out
 
 
 def _rotate_exact(

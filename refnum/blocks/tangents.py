@@ -30,7 +30,8 @@ Words = npt.NDArray[np.unsignedinteger[Any]]
 _MOST = 3  # tangents, beyond which a table is faster
 _LAST_PLACE_ONE = 1.5 * 2.0**23  # sums with numbers below 2^22 keep its exponent
 _CODES = 128  # magnitudes are below that many of the finest spacing
-_FRACTION = 23  # bits below a code, at most: fixed point is in 31 bits
+_SHORT, _LONG = 16, 32  # bits of sums with random bits
+_FRACTION = 24  # bits below a code, at most: fixed point is in 31 bits
 _SIGN = np.uint32(0x80000000)
 _DITHERS = {Rounding.STOCHASTIC_A: 0, Rounding.STOCHASTIC_B: 1}
 
@@ -64,9 +65,23 @@ class Tangents:
     half: int
 
     @property
+    def is_short(self) -> bool:
+        """Whether stochastic sums of twice the largest value fit 16 bits."""
+        most = (self.largest - self.offsets[-1]) << self.shifts[-1]
+        return bool(self.random_bits) and 2 * most < 1 << self._room
+
+    @property
     def limit(self) -> float:
         """What magnitudes must be below, so that no sum runs over."""
-        return _CODES * self.spacing
+        if not self.random_bits:
+            return self.spacing * _CODES
+        room = self._room if self.is_short else _LONG - 1 - self.random_bits - self.half
+        return self.spacing * min(_CODES, (1 << room) - 1)
+
+    @property
+    def _room(self) -> int:
+        """Bits for codes in 16-bit sums: one for the sign, others for random bits."""
+        return max(0, min(7, _SHORT - 1 - self.random_bits - self.half))
 
 
 @lru_cache(maxsize=64)
@@ -142,6 +157,8 @@ def encode_scaled(
     np.bitwise_and(bits, ~_SIGN, out=bits)
     if random is None:
         _nearest(y, tangents, work, out)
+    elif tangents.is_short:
+        _dithered_short(y, random, tangents, work, out)
     else:
         _dithered(y, random, tangents, work, out)
     words = work.signs[: -(-y.size // 8) * 8].view(np.uint64)
@@ -186,3 +203,32 @@ def _dithered(
             np.add(other, np.uint8(offset), out=other)
         np.minimum(least, other, out=out)
         least = out
+
+
+def _dithered_short(
+    y: Singles, random: Words, tangents: Tangents, work: Workspace, out: Bytes
+) -> None:
+    """Do the same in 16 bits, which is quicker."""
+    bits = tangents.random_bits + tangents.half
+    buffers = work.sums.view(np.int16).reshape(4, -1)[:, : y.size]
+    fixed, draw, least, sums = buffers
+    np.multiply(y, np.float32(2.0**bits / tangents.spacing), out=y)
+    np.copyto(fixed, y, casting="unsafe")  # its integer part
+    np.copyto(draw, random, casting="unsafe")
+    if tangents.half:
+        draw += draw
+        draw += np.int16(1)
+    target, down = least, 0
+    for shift, offset in zip(tangents.shifts, tangents.offsets, strict=True):
+        if shift > down:
+            np.right_shift(fixed, shift - down, out=fixed)
+        down = shift
+        np.add(fixed, draw, out=target)
+        np.right_shift(target, bits, out=target)
+        if offset:
+            np.add(target, np.int16(offset), out=target)
+        if target is sums:
+            np.minimum(least, sums, out=least)
+        target = sums
+    np.copyto(out, least, casting="unsafe")
+    np.minimum(out, work.largest[: y.size], out=out)

@@ -15,8 +15,7 @@ from refnum.golden.exact_linear import ExactLinear, exact_linear
 from refnum.golden.exact_operand import Place
 from refnum.golden.record import Disagreement
 from refnum.golden.tensors import random_values
-from refnum.nn import Observer, QuantizedProducts, linear
-from refnum.nn.operands import Taken
+from refnum.nn import Observer, QuantizedProducts, Taken, linear
 from refnum.products import mma
 from refnum.recipes import GEMMS, ROLES, Operand, Recipe, get, names
 
@@ -28,7 +27,8 @@ Key = tuple[int, int]
 # The same as another at this step, or at another size of the rotation.
 _LEFT_OUT = (
     *("quartet-ii", "quartet-ii-delayed", "quartet-ii-plain"),
-    *("tetrajet-q-ema", "tetrajet-v2-outcontrol"),
+    *("fp8-delayed", "ue5m3-2048", "tetrajet-q-ema", "tetrajet-q-ramping"),
+    *("tetrajet-v2-oscireset", "tetrajet-v2-outcontrol"),
 )
 _SEED, _STEP, _LAYER = 1, 3, "linear"
 _LOSS_SCALE = np.float32(2.0**-10)  # gradients are small

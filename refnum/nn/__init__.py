@@ -3,15 +3,29 @@
 A model is a `Module`: an object with parameters. `parameters` finds them by name,
 `gradients_of` returns their gradients under the same names, and an optimiser takes
 those. All randomness comes from streams, and all arithmetic from `refnum.autograd`.
+
+`module`, `linear`, `layers` and `initializers` are what all models are made of; the
+folders are `models`, `optimizers`, `gradients` (how they pass roundings), `states`
+(what is remembered between steps) and `quantized` (linear layers under a recipe).
 """
 
-from refnum.nn.amax import DelayedAmax, HeldAmax
-from refnum.nn.attention import CausalAttention
-from refnum.nn.bin_edges import bin_edge_reset, bin_widths
-from refnum.nn.block_pass import BlockPass, element_steps
-from refnum.nn.convnet import ConvNet, ConvNetConfig
-from refnum.nn.estimators import DGE, GraphcoreDGE
-from refnum.nn.gpt2 import GPT2, GPT2Block, GPT2Config
+from refnum.nn.gradients.block_pass import BlockPass, element_steps
+from refnum.nn.gradients.estimators import DGE, GraphcoreDGE
+from refnum.nn.gradients.named_relaxations import RELAXATIONS, relaxation
+from refnum.nn.gradients.relaxations import (
+    STE,
+    ClipMask,
+    Relaxation,
+    StraightThrough,
+    TrustMask,
+)
+from refnum.nn.gradients.released_gradients import (
+    RELEASED_SCALE_LEVELS,
+    ReleasedTerms,
+    soft_amax,
+)
+from refnum.nn.gradients.scale_gradients import ScaleGradient, block_vjp, quantize_vjp
+from refnum.nn.gradients.smooth import AsReleased, SigmoidSteps, SplineSteps
 from refnum.nn.initializers import (
     Constant,
     Initializer,
@@ -29,8 +43,14 @@ from refnum.nn.linear import (
     Products,
     linear,
 )
-from refnum.nn.llama import Llama, LlamaBlock, LlamaConfig
-from refnum.nn.mixture import accepted, fall_back, relative_errors
+from refnum.nn.models.attention import CausalAttention
+from refnum.nn.models.convnet import ConvNet, ConvNetConfig
+from refnum.nn.models.gpt2 import GPT2, GPT2Block, GPT2Config
+from refnum.nn.models.llama import Llama, LlamaBlock, LlamaConfig
+from refnum.nn.models.operator_net import OperatorBlock, OperatorConfig, OperatorNet
+from refnum.nn.models.perceptrons import ACTIVATIONS, MLP, GeluMLP, SwiGLU
+from refnum.nn.models.rotary import rotary, rotary_tables
+from refnum.nn.models.unet import ResidualBlock, UNet, UNetConfig
 from refnum.nn.module import (
     Module,
     gradients_of,
@@ -39,8 +59,6 @@ from refnum.nn.module import (
     name_modules,
     parameters,
 )
-from refnum.nn.named_relaxations import RELAXATIONS, relaxation
-from refnum.nn.operator_net import OperatorBlock, OperatorConfig, OperatorNet
 from refnum.nn.optimizers import (
     SGD,
     Adam,
@@ -54,26 +72,24 @@ from refnum.nn.optimizers import (
     global_norm,
     wsd,
 )
-from refnum.nn.oscillation import AveragedWeight, round_towards_average
-from refnum.nn.oscillation_reset import OscillationReset, ResetState, Travel
-from refnum.nn.outlier_channels import ChannelChoice, ChannelRecorder, mixed_values
-from refnum.nn.outliers import (
+from refnum.nn.quantized.mixture import accepted, fall_back, relative_errors
+from refnum.nn.quantized.operands import Taken
+from refnum.nn.quantized.outliers import (
     clamp_outliers,
     outlier_bounds,
     residual_product,
     sparse_residual,
 )
-from refnum.nn.perceptrons import ACTIVATIONS, MLP, GeluMLP, SwiGLU
-from refnum.nn.quantization import Quantization, quantize_model
-from refnum.nn.quantized import Observer, QuantizedProducts
-from refnum.nn.ramping import Ramping, RampingState, Update
-from refnum.nn.relaxations import STE, ClipMask, Relaxation, StraightThrough, TrustMask
-from refnum.nn.released_gradients import RELEASED_SCALE_LEVELS, ReleasedTerms, soft_amax
-from refnum.nn.reports import Report, Reporter
-from refnum.nn.rotary import rotary, rotary_tables
-from refnum.nn.scale_gradients import ScaleGradient, block_vjp, quantize_vjp
-from refnum.nn.smooth import AsReleased, SigmoidSteps, SplineSteps
-from refnum.nn.unet import ResidualBlock, UNet, UNetConfig
+from refnum.nn.quantized.products import Observer, QuantizedProducts
+from refnum.nn.quantized.quantization import Quantization, quantize_model
+from refnum.nn.quantized.reports import Report, Reporter
+from refnum.nn.states.amax import DelayedAmax, HeldAmax
+from refnum.nn.states.bin_edges import bin_edge_reset, bin_widths
+from refnum.nn.states.oscillation import AveragedWeight, round_towards_average
+from refnum.nn.states.oscillation_reset import ResetState, Travel
+from refnum.nn.states.outlier_channels import ChannelRecorder, mixed_values
+from refnum.nn.states.ramping import RampingState, Update
+from refnum.recipes import OscillationReset, Ramping
 
 __all__ = [
     "ACTIVATIONS",
@@ -92,7 +108,6 @@ __all__ = [
     "AveragedWeight",
     "BlockPass",
     "CausalAttention",
-    "ChannelChoice",
     "ChannelRecorder",
     "ClipMask",
     "Constant",
@@ -142,6 +157,7 @@ __all__ = [
     "StableSPAM",
     "StraightThrough",
     "SwiGLU",
+    "Taken",
     "Travel",
     "TrustMask",
     "UNet",

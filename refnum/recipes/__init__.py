@@ -10,7 +10,7 @@ from refnum.recipes.check import check_shapes
 from refnum.recipes.cost import Cost, OperandCost, ProductCost
 from refnum.recipes.costing import cost_of, implied_speed
 from refnum.recipes.describe import describe
-from refnum.recipes.details import Amax, Channels, Fallback, Outliers, Slope
+from refnum.recipes.details import Amax, Channels, Fallback, Outliers
 from refnum.recipes.gemm import Gemm, KernelSchedule
 from refnum.recipes.model_shape import LinearShape, ModelShape
 from refnum.recipes.noise import gradient_to_noise
@@ -25,7 +25,9 @@ from refnum.recipes.schedule import (
     target_precision,
     with_gemms_of,
 )
+from refnum.recipes.slopes import ScaleSlope, Slope
 from refnum.recipes.speeds import IMPLIED_SPEEDS, STATED_SPEEDS, SpeedMap
+from refnum.recipes.upkeep import OscillationReset, Ramping
 
 __all__ = [
     "GEMMS",
@@ -44,12 +46,15 @@ __all__ = [
     "ModelShape",
     "Operand",
     "OperandCost",
+    "OscillationReset",
     "Outliers",
     "Override",
     "ProductCost",
+    "Ramping",
     "Recipe",
     "Role",
     "Rotation",
+    "ScaleSlope",
     "Schedule",
     "Slope",
     "SpeedMap",

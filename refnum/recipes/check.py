@@ -8,8 +8,9 @@ from refnum.blocks import BlockFormat
 from refnum.recipes.gemm import Gemm
 from refnum.recipes.operand import Operand
 from refnum.recipes.roles import GEMMS, ROLES
+from refnum.recipes.upkeep import OscillationReset, Ramping
 
-__all__ = ["check_channels", "check_recipe", "check_shapes"]
+__all__ = ["check_channels", "check_recipe", "check_shapes", "check_upkeep"]
 
 _Operands = Mapping[str, Operand | None]
 
@@ -58,6 +59,24 @@ def check_channels(operands: _Operands, gemms: Mapping[str, Gemm]) -> None:
                 f"{role}: values in two formats are no codes of one, which an "
                 "instruction needs; an accumulator or None is allowed"
             )
+
+
+def check_upkeep(weight: Operand | None, upkeep: Ramping | OscillationReset) -> None:
+    """Raise unless a weight has one quantised value, which oscillates with it."""
+    if not isinstance(upkeep, Ramping | OscillationReset):
+        raise TypeError(f"upkeep must be Ramping, OscillationReset or None: {upkeep!r}")
+    plain = weight is not None and weight.format is not None
+    if weight is None or not plain or weight.is_stochastic or weight.rotation:
+        raise ValueError(
+            f"fprop_w: weights that are {weight or 'unquantised'} do not oscillate "
+            "between two levels: a format, rounded to nearest without a rotation, is "
+            "needed"
+        )
+    if weight.amax.kind != "current":
+        raise ValueError(
+            f"fprop_w: with a {weight.amax} a weight has no value of its own; the "
+            "current amax is needed"
+        )
 
 
 def check_shapes(
@@ -128,11 +147,8 @@ def _check_slope(role: str, operand: Operand, operands: _Operands) -> None:
         )
     if operand.format is None:
         raise ValueError(f"{role}: a {operand.slope} needs a format")
-    if operand.slope.scale and not isinstance(operand.format, BlockFormat):
-        raise ValueError(
-            f"{role}: {operand.format} has no scale that a gradient passes through; a "
-            "block format is needed"
-        )
+    if not operand.slope.scale.is_plain:
+        _check_scale_slope(role, operand)
     if operand.rotation is None:
         return
     # The slope stands in the rotated space, so the gradient must arrive there.
@@ -143,6 +159,30 @@ def _check_slope(role: str, operand: Operand, operands: _Operands) -> None:
             f"{role}: its {operand.slope} stands in rotated coordinates, so "
             f"{'dgrad_w' if role == 'fprop_x' else 'wgrad_x'} must be made from the "
             f"rotated forward copy of {other}: source 'forward'"
+        )
+
+
+def _check_scale_slope(role: str, operand: Operand) -> None:
+    """Raise unless scales are a function of largest magnitudes."""
+    fmt, scale = operand.format, operand.slope.scale
+    plain = isinstance(fmt, BlockFormat) and fmt.alternate is None and not fmt.levels
+    if not isinstance(fmt, BlockFormat) or not plain or fmt.rule.statistic != "amax":
+        raise ValueError(
+            f"{role}: {fmt} has no scale that a gradient passes through; a block "
+            "format whose scales follow from largest magnitudes alone is needed"
+        )
+    if scale.extent == "as_released" and fmt.convention != "encode":
+        raise ValueError(
+            f"{role}: the formulas as released are those of encode scales; {fmt} has "
+            "decode scales, for which full and diagonal are allowed"
+        )
+    outer = fmt.tensor_scale
+    if scale.tensor == "ignore":
+        return
+    if outer is None or outer.span != "tensor" or operand.amax.kind != "current":
+        raise ValueError(
+            f"{role}: {operand} has no tensor scale that follows from the tensor's own "
+            "largest magnitude; tensor 'ignore' is allowed"
         )
 
 

@@ -40,6 +40,8 @@ def describe(recipe: Recipe) -> str:
             lines.append(f"- `{gemm}`: {product}.")
     if recipe.channels is not None:
         lines.append(f"- Outlier channels: {recipe.channels}.")
+    if recipe.upkeep is not None:
+        lines.append(f"- Master weights: {recipe.upkeep}.")
     lines += [f"- Other for {override}." for override in recipe.overrides]
     lines += ["", f"Read in the source: {recipe.read}"] if recipe.read else []
     lines += ["", f"Inferred: {recipe.inferred}"] if recipe.inferred else []

@@ -7,14 +7,9 @@ from dataclasses import dataclass
 from refnum.blocks import MXFP8_E4M3, BlockFormat
 from refnum.formats import BF16, Format
 
-__all__ = ["SLOPES", "Amax", "Channels", "Fallback", "Outliers", "Slope"]
+__all__ = ["Amax", "Channels", "Fallback", "Outliers"]
 
 _AMAX = ("current", "delayed", "held")
-SLOPES = (
-    *("ste", "clip", "trust", "dge", "dge_alto", "dge_graphcore", "dge_as_released"),
-    *("sigmoid", "sigmoid_as_released", "spline", "spline_as_released"),
-)
-_SCALE_FIELDS = ("block", "extent", "ties", "alpha", "tensor")
 _SPANS = ("tensor", "channel", "token")
 
 
@@ -49,67 +44,6 @@ class Amax:
         if self.kind == "current":
             return ""
         return f"{self.kind} amax of {self.period} step{'s' * (self.period > 1)}"
-
-
-@dataclass(frozen=True)
-class Slope:
-    """What a gradient is multiplied by on its way back through a rounding.
-
-    Parameters
-    ----------
-    kind : str
-        ``"ste"``: 1. ``"clip"``: 1 where the scaled value is within the format, 0
-        beyond. ``"trust"``: 1 where rounding moved it little, 0 elsewhere. ``"dge"``:
-        Wang's differentiable gradient estimator, also as ALTO and as Graphcore have
-        it; ``"sigmoid"`` and ``"spline"``: Graphcore's smooth surrogates. Names that
-        end in ``_as_released`` have the mask of Graphcore's code.
-    options : tuple of (str, object)
-        Fields of the record in `refnum.nn` that differ from its defaults.
-    scale : tuple of (str, object)
-        What of the gradient goes through the scales: fields of
-        `refnum.nn.scale_gradients.ScaleGradient`: ``block`` (``"absmax"``,
-        ``"softmax"``), ``extent`` (``"full"``, ``"diagonal"``, ``"as_released"``),
-        ``ties``, ``alpha``, ``tensor``. Nothing if empty.
-
-    Raises
-    ------
-    ValueError
-        If the kind or a field is unknown.
-
-    Examples
-    --------
-    >>> from refnum.recipes import Slope
-    >>> str(Slope("dge", scale=(("block", "absmax"), ("extent", "diagonal"))))
-    'dge gradient, block absmax and extent diagonal through scales'
-    """
-
-    kind: str = "ste"
-    options: tuple[tuple[str, object], ...] = ()
-    scale: tuple[tuple[str, object], ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.kind not in SLOPES:
-            raise ValueError(f"slope is {self.kind!r}; {', '.join(SLOPES)} are allowed")
-        if self.options and self.kind == "ste":
-            raise ValueError("the slope ste has no options")
-        for field, _ in self.scale:
-            if field not in _SCALE_FIELDS:
-                raise ValueError(
-                    f"a gradient of scales has no {field!r}; "
-                    f"{', '.join(_SCALE_FIELDS)} are allowed"
-                )
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether rounding counts as the identity."""
-        return self.kind == "ste" and not self.scale
-
-    def __str__(self) -> str:
-        parts = [] if self.kind == "ste" else [f"{self.kind} gradient"]
-        if self.scale:
-            said = " and ".join(f"{field} {value}" for field, value in self.scale)
-            parts.append(f"{said} through scales")
-        return ", ".join(parts)
 
 
 @dataclass(frozen=True)
@@ -195,7 +129,9 @@ class Channels:
     format : BlockFormat
         The wider format.
     multiple : int
-        The number of channels is rounded up to a multiple of it.
+        1: ``round(share * channels)`` channels, as the paper's simulation has it. More:
+        ``int(share * channels)`` rounded up to a multiple of it, as kernels need (128),
+        and at most the whole multiples that there are.
 
     Raises
     ------
@@ -204,7 +140,13 @@ class Channels:
 
     References
     ----------
-    TetraJet-v2, arXiv 2510.27527: OutControl.
+    TetraJet-v2, arXiv 2510.27527, OutControl, and its code (`linear_mix`).
+
+    Examples
+    --------
+    >>> from refnum.recipes import Channels
+    >>> Channels().count(768), Channels(multiple=128).count(768)
+    (77, 128)
     """
 
     share: float = 0.1
@@ -223,6 +165,14 @@ class Channels:
             )
         if not isinstance(self.format, BlockFormat):
             raise TypeError(f"format must be a BlockFormat, not {self.format!r}")
+
+    def count(self, channels: int) -> int:
+        """Return how many of a layer's channels are outliers."""
+        if self.multiple == 1:
+            return round(self.share * channels)
+        most = channels // self.multiple * self.multiple
+        needed = -(-int(self.share * channels) // self.multiple) * self.multiple
+        return min(most, needed)
 
     def __str__(self) -> str:
         last = self.first + self.steps - 1

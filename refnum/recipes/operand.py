@@ -9,8 +9,9 @@ from refnum.blocks import BlockFormat, ChosenFormat, block_format
 from refnum.blocks import names as block_names
 from refnum.formats import Cast, Format
 from refnum.formats import format as element_format
-from refnum.recipes.details import Amax, Fallback, Outliers, Slope
+from refnum.recipes.details import Amax, Fallback, Outliers
 from refnum.recipes.rotation import Rotation
+from refnum.recipes.slopes import Slope
 
 __all__ = ["SOURCES", "AnyFormat", "Operand"]
 
@@ -45,7 +46,8 @@ class Operand:
         Whether scales are corrected and rounded stochastically, and codes are not:
         `refnum.blocks.eden`, over groups of the rotation's size.
     amax : Amax
-        Where the largest magnitude under the tensor scale comes from.
+        Where the largest magnitude under the tensor scale comes from, or under the one
+        scale of a tensor without blocks.
     slope : Slope
         What the gradient is multiplied by on its way back through the rounding; in
         roles of the forward pass alone.
@@ -110,7 +112,8 @@ class Operand:
         if self.amax.kind != "current" and not self._has_tensor_scale:
             raise ValueError(
                 f"{self.format} has no tensor scale, so its amax cannot be "
-                f"{self.amax.kind}; a format with a tensor scale is needed"
+                f"{self.amax.kind}; a format with a tensor scale, or one scale for the "
+                "tensor, is needed"
             )
 
     def _check_unquantised(self) -> None:
@@ -138,7 +141,9 @@ class Operand:
         fmt = self.format
         if isinstance(fmt, ChosenFormat):
             fmt = fmt.stored
-        return isinstance(fmt, BlockFormat) and fmt.tensor_scale is not None
+        if not isinstance(fmt, BlockFormat):
+            return False
+        return fmt.tensor_scale is not None or fmt.block == "tensor"
 
     @property
     def block_format(self) -> BlockFormat | ChosenFormat | None:

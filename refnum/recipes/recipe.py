@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from refnum.recipes import registry
-from refnum.recipes.check import check_channels, check_recipe
+from refnum.recipes.check import check_channels, check_recipe, check_upkeep
 from refnum.recipes.cost import Cost, add_up
 from refnum.recipes.details import Channels
 from refnum.recipes.gemm import Gemm
@@ -18,6 +18,7 @@ from refnum.recipes.model_shape import LinearShape, ModelShape
 from refnum.recipes.operand import Operand
 from refnum.recipes.roles import GEMMS, ROLES
 from refnum.recipes.speeds import STATED_SPEEDS, SpeedMap
+from refnum.recipes.upkeep import OscillationReset, Ramping
 
 __all__ = ["KINDS", "Override", "Recipe", "recipe_of_layer"]
 
@@ -113,6 +114,8 @@ class Recipe:
         overrides are not asked.
     channels : Channels, optional
         Outlier channels of the input that fprop and wgrad take in a wider format.
+    upkeep : Ramping or OscillationReset, optional
+        What is done to the master weights around updates.
     padded : bool
         Whether an axis of reduction may be no multiple of the block: the last block is
         then filled with zeros.
@@ -152,6 +155,7 @@ cancel; both operands of a product need the same rotation
     wgrad: Gemm = _PLAIN
     overrides: tuple[Override, ...] = ()
     channels: Channels | None = None
+    upkeep: Ramping | OscillationReset | None = None
     padded: bool = False
     name: str = ""
     reference: str = ""
@@ -170,6 +174,8 @@ cancel; both operands of a product need the same rotation
         check_recipe(self.operands, self.gemms)
         if self.channels is not None:
             check_channels(self.operands, self.gemms)
+        if self.upkeep is not None:
+            check_upkeep(self.fprop_w, self.upkeep)
 
     @property
     def operands(self) -> dict[str, Operand | None]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from math import inf, sqrt
+from typing import Any
 
 from refnum.recipes import registry
 from refnum.recipes.gemm import Gemm
@@ -217,7 +218,9 @@ def with_gemms_of(
         return other
     base = recipe or _plain()
     new = other or _plain()
-    fields: dict[str, Operand | Gemm | None] = {}
+    fields: dict[str, Any] = {}
+    if "fprop" in gemms:
+        fields["upkeep"] = new.upkeep
     for gemm in gemms:
         fields[gemm] = getattr(new, gemm)
         fields |= {role: getattr(new, role) for role in GEMMS[gemm]}
@@ -230,7 +233,7 @@ def with_gemms_of(
     for role, slope in _without_slopes(base, fields).items():
         fields[role] = slope
     name = f"{base}, {' and '.join(gemms)} of {other or 'full precision'}"
-    return replace(base, **fields, name=name)  # type: ignore[arg-type]
+    return replace(base, **fields, name=name)
 
 
 def _without_slopes(

@@ -15,6 +15,7 @@ from refnum.nn import (
     AdamW,
     LossScale,
     Optimizer,
+    Quantization,
     StableSPAM,
     clip_by_global_norm,
     constant,
@@ -61,10 +62,17 @@ class Optimization:
         What to do.
     parameters : mapping of str to Tensor
         As `refnum.nn.parameters` returns them.
+    quantization : Quantization, optional
+        Whose recipes may do something to weights around an update.
     """
 
-    def __init__(self, plan: Plan, parameters: Mapping[str, Tensor]) -> None:
-        self._plan = plan
+    def __init__(
+        self,
+        plan: Plan,
+        parameters: Mapping[str, Tensor],
+        quantization: Quantization | None = None,
+    ) -> None:
+        self._plan, self._quantization = plan, quantization
         self._optimizer = _optimizer(plan, parameters)
         self._scale = LossScale() if plan.loss_scaling else None
 
@@ -102,7 +110,9 @@ class Optimization:
         finite = math.isfinite(norm)
         if self._scale is not None and not self._scale.update(finite):
             return rate, norm, True
-        if finite:
+        if finite and self._quantization is not None:
+            self._quantization.update(self._optimizer, gradients, rate)
+        elif finite:
             self._optimizer.step(gradients, rate)
         return rate, norm, False
 

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -65,10 +65,10 @@ class Run:
         with use(numerics):
             self.model: Any = task.build(Stream(seed, name="model"))
             self.parameters = parameters(self.model)
-            self.optimization = Optimization(plan, self.parameters)
             self.quantization: Any = None
             if recipe is not None:
                 self.quantization = quantize_model(self.model, recipe, seed)
+            self.optimization = Optimization(plan, self.parameters, self.quantization)
         self.report: Report | None = None
         self._reporter = None if recipe is None else Reporter(self.quantization)
 
@@ -124,7 +124,12 @@ class Run:
     def evaluate(self) -> Evaluation:
         """Return how good the model is now."""
         final = self.done >= self.plan.steps
-        with use(self.numerics), no_grad(), np.errstate(all="ignore"):
+        apart = (
+            nullcontext()
+            if self.quantization is None
+            else self.quantization.evaluating()
+        )
+        with use(self.numerics), no_grad(), apart, np.errstate(all="ignore"):
             values = self.task.evaluate(self.model, final=final)
         return Evaluation(self.done, values)
 

@@ -15,7 +15,11 @@ ELEMENTS = [rn.E2M1, rn.E2M3, rn.E1M2]
 DITHERS = [
     Cast(rounding, random_bits=bits)
     for rounding in (Rounding.STOCHASTIC_A, Rounding.STOCHASTIC_B)
-    for bits in (1, 8, 16, 22)
+    for bits in (1, 8, 9, 16, 22)
+]
+DITHERS += [
+    Cast(Rounding.STOCHASTIC_A, random_bits=24),
+    Cast(Rounding.STOCHASTIC_B, random_bits=23),
 ]
 
 
@@ -80,7 +84,7 @@ def test_other_formats(fmt):
         {"rounding": Rounding.NEAREST_AWAY},
         {"rounding": Rounding.TOWARD_ZERO},
         {"rounding": Rounding.STOCHASTIC_C, "random_bits": 8},
-        {"rounding": Rounding.STOCHASTIC_A, "random_bits": 24},
+        {"rounding": Rounding.STOCHASTIC_A, "random_bits": 25},
         {"zero_sign": rn.formats.ZeroSign.POSITIVE},
         {"via": rn.BF16},
         {"saturation": rn.formats.Saturation.NONE},
@@ -88,3 +92,28 @@ def test_other_formats(fmt):
 )
 def test_other_casts(fields):
     assert tangents_of(rn.E2M1, replace(Cast(), **fields)) is None
+
+
+@pytest.mark.parametrize("rounding", [Rounding.NEAREST_EVEN, Rounding.STOCHASTIC_A])
+@pytest.mark.parametrize("encoded", [True, False], ids=["codes", "values"])
+def test_values_far_beyond_saturate(rounding, encoded):
+    """A block whose scale is zero has a factor as great as can be."""
+    bits = 8 if rounding.is_stochastic else None
+    cast = Cast(rounding, random_bits=bits)
+    fmt = replace(rn.NVFP4, element_cast=cast)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(4, 64)).astype(np.float32)
+    x[:, 16:32] *= np.float32(1e-9)
+    x[0, 0] = 1e4
+    random = None if bits is None else rng.integers(256, size=x.shape, dtype=np.uint8)
+    q = rn.quantize(x, fmt, random=random)
+    assert not q.scales[:, 1].any()
+    factor = np.finfo(np.float32).max
+    some = None if random is None else random[:, 16:32]
+    expected = rn.encode(x[:, 16:32] * factor, rn.E2M1, cast, random=some)
+    if encoded:
+        assert np.array_equal(q.codes[:, 16:32], expected)
+        assert set(np.unique(expected & 7)) == {7}
+    else:
+        values = rn.blocks.fake_quantize(x, fmt, random=random)
+        assert np.array_equal(values, rn.dequantize(q))

@@ -14,14 +14,14 @@ import hashlib
 import numpy as np
 import refnum as rn
 from refnum.autograd import Stream
-from refnum.nn.named_relaxations import RELAXATIONS, relaxation
-from refnum.nn.mixture import relative_errors
-from refnum.nn.oscillation import AveragedWeight, round_towards_average
-from refnum.nn.oscillation_reset import Travel
-from refnum.nn.outlier_channels import ChannelChoice, ChannelRecorder
-from refnum.nn.outliers import clamp_outliers, residual_product
-from refnum.nn.scale_gradients import ScaleGradient, quantize_vjp
-from refnum.recipes import Outliers
+from refnum.nn.gradients.named_relaxations import RELAXATIONS, relaxation
+from refnum.nn.quantized.mixture import relative_errors
+from refnum.nn.states.oscillation import AveragedWeight, round_towards_average
+from refnum.nn.states.oscillation_reset import Travel
+from refnum.nn.states.outlier_channels import ChannelRecorder
+from refnum.nn.quantized.outliers import clamp_outliers, residual_product
+from refnum.nn.gradients.scale_gradients import ScaleGradient, quantize_vjp
+from refnum.recipes import Channels, Outliers
 
 digest = hashlib.sha256()
 
@@ -52,7 +52,7 @@ for span in ("tensor", "channel", "token"):
     add(clamped, residual, residual_product(residual, w))
 for block in (None, 16):
     add(relative_errors(x, rn.round_to(x, rn.E4M3), block=block))
-recorder = ChannelRecorder(64, ChannelChoice(first=0, steps=3))
+recorder = ChannelRecorder(64, Channels(first=0, steps=3))
 average, travel = AveragedWeight(w), Travel(w.shape)
 travel.start(w, rn.round_to(w, rn.E2M1))
 for step in range(3):

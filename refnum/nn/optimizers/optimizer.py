@@ -140,6 +140,11 @@ class Optimizer:
             tensor.data = self._weights[self._places[name]].reshape(tensor.shape)
             self._seen[name] = tensor.data
 
+    def slots_of(self, name: str) -> list[_Single]:
+        """Return views of the state of a parameter, in the order of `slots`."""
+        shape, place = self.parameters[name].shape, self._places[name]
+        return [slot[place].reshape(shape) for slot in self._slots]
+
     def state(self) -> _State:
         """Return all that the next step depends on, beside parameters.
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from refnum.blocks import MXFP4, MXFP4_MICROXCALING, MXFP4_NVIDIA
 from refnum.formats import BF16
+from refnum.recipes.details import Amax
 from refnum.recipes.gemm import Gemm
 from refnum.recipes.operand import Operand
 from refnum.recipes.published.common import FP8_E4M3_TENSOR, FP8_E5M2_TENSOR, HEAD
@@ -48,8 +49,23 @@ _fp8 = Recipe(
     inferred="Scales are amax / max in float32 from the tensor itself; Transformer "
     "Engine may also take the largest of earlier steps, or a power of two.",
 )
+_delayed = Amax("delayed", 1024)
 publish(
     _fp8,
+    replace(
+        _fp8,
+        fprop_x=replace(_forward, amax=_delayed),
+        fprop_w=replace(_forward, amax=_delayed),
+        dgrad_dy=replace(_backward, amax=_delayed),
+        wgrad_dy=replace(_backward, amax=_delayed),
+        name="fp8-delayed",
+        reference="Micikevicius et al., arXiv 2209.05433; Transformer Engine's "
+        "DelayedScaling with the hybrid format",
+        read=_fp8.read + " A scale follows from the largest magnitude of the last 1024 "
+        "steps, without the present one; greater values saturate.",
+        inferred="The first step takes its own magnitudes; Transformer Engine begins "
+        "with scales of 1.",
+    ),
     replace(
         _fp8,
         fprop=Gemm("sm90.wgmma.e4m3.e4m3.f32"),

@@ -16,7 +16,7 @@ from refnum.formats import E2M1, UE8M0, Cast, Rounding
 from refnum.recipes.details import Amax
 from refnum.recipes.operand import Operand
 from refnum.recipes.published.common import HEAD, MIDPOINT_8
-from refnum.recipes.recipe import Recipe
+from refnum.recipes.recipe import Override, Recipe
 from refnum.recipes.registry import publish
 from refnum.recipes.rotation import Rotation
 
@@ -26,25 +26,51 @@ _HELD = Amax("held", 50)
 _TILES = replace(UE5M3FP4_HELD, block=(16, 16), name="ue5m3fp4_held_16x16")
 _gradient = Operand(UE5M3FP4_HELD, cast=MIDPOINT_8, amax=_HELD)
 _activation = Operand(UE5M3FP4_HELD, amax=_HELD)
+_ue5m3 = Recipe(
+    fprop_x=_activation,
+    fprop_w=Operand(_TILES, amax=_HELD),
+    dgrad_dy=_gradient,
+    dgrad_w=Operand(None, source="codes"),
+    wgrad_dy=_gradient,
+    wgrad_x=_activation,
+    overrides=HEAD,
+    name="ue5m3",
+    reference="Hu et al., arXiv 2609.02846, and its code ue5m3-fp4",
+    read="UE5M3 of largest value 61440, target 448, one tensor reference for each "
+    "of activation, weight and gradient of a layer, refreshed every 50 steps and "
+    "held exactly; 16 x 16 tiles for weights; stochastic rounding of gradients "
+    "with 8 midpoint bits; no rotation, no layer left in BF16.",
+    inferred="Products are the numerics' own; the paper's model of the native FP4 "
+    "product adds groups of 64.",
+)
+_FAR = replace(
+    UE5M3FP4_HELD, tensor_scale=TensorScale(2048.0), name="ue5m3fp4_held_2048"
+)
 publish(
-    Recipe(
-        fprop_x=_activation,
-        fprop_w=Operand(_TILES, amax=_HELD),
-        dgrad_dy=_gradient,
-        dgrad_w=Operand(None, source="codes"),
-        wgrad_dy=_gradient,
-        wgrad_x=_activation,
-        overrides=HEAD,
-        name="ue5m3",
-        reference="Hu et al., arXiv 2609.02846, and its code ue5m3-fp4",
-        read="UE5M3 of largest value 61440, target 448, one tensor reference for each "
-        "of activation, weight and gradient of a layer, refreshed every 50 steps and "
-        "held exactly; 16 x 16 tiles for weights; stochastic rounding of gradients "
-        "with 8 midpoint bits; no rotation, no layer left in BF16.",
-        inferred="The target of 2048 for four layers of one model is left out. Products "
-        "are the numerics' own; the paper's model of the native FP4 product adds "
-        "groups of 64.",
-    )
+    _ue5m3,
+    replace(
+        _ue5m3,
+        overrides=(
+            *HEAD,
+            Override(
+                replace(
+                    _ue5m3,
+                    wgrad_dy=replace(_gradient, format=_FAR),
+                    overrides=(),
+                    name="ue5m3, target 2048 for wgrad_dy",
+                ),
+                kinds=("mlp",),
+                last=8,
+                names=("*.down", "*.down_proj"),
+            ),
+        ),
+        name="ue5m3-2048",
+        read=_ue5m3.read.replace(
+            "target 448,",
+            "target 448, and 2048 for the gradient in wgrad of the down "
+            "projections in the last eight blocks of 52,",
+        ),
+    ),
 )
 
 _TOWARD_POSITIVE = Cast(Rounding.TOWARD_POSITIVE)

@@ -52,12 +52,34 @@ _row_sr = Recipe(
     read="Scales 2^ceil(log2 amax), values mapped to 6 times their share of it, so that "
     "none clips; weights in tiles of 32 x 32; stochastic rounding of the dgrad copy of "
     "dY alone; H32 with fixed signs for both wgrad operands.",
-    inferred="The division by 6 of each operand is made on the result, by 1 / 36. Its "
-    "second choice of a scale for weights (half of it where amax / scale < .87) is left "
-    "out; 8 random bits.",
+    inferred="The division by 6 of each operand is made on the result, by 1 / 36. The "
+    "second choice of a scale for weights is that of row-sr-halved; 8 random bits.",
 )
+_halved = replace(
+    _tile,
+    format=replace(
+        MXFP4_TO_ONE,
+        block=(32, 32),
+        rule=replace(MXFP4_TO_ONE.rule, name="to_one_halved", unit=2 * 0.87),
+        name="mxfp4_to_one_halved_32x32",
+    ),
+)
+"""Half the scale where amax / scale < .87: 2^ceil(log2(amax / 1.74))."""
+
 publish(
     _row_sr,
+    replace(
+        _row_sr,
+        fprop_w=_halved,
+        dgrad_w=_halved,
+        name="row-sr-halved",
+        read=_row_sr.read.replace(
+            "weights in tiles of 32 x 32",
+            "weights in tiles of 32 x 32, whose scale is halved where amax / scale < .87",
+        ),
+        inferred="The division by 6 of each operand is made on the result, by 1 / 36; "
+        "8 random bits.",
+    ),
     replace(
         _row_sr,
         wgrad_dy=_row,

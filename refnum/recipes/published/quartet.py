@@ -11,12 +11,13 @@ from refnum.blocks import (
     NVFP4_EDEN,
     NVFP4_FOUR_OVER_SIX_QUARTET_II,
 )
-from refnum.recipes.details import Amax, Slope
+from refnum.recipes.details import Amax
 from refnum.recipes.operand import Operand
 from refnum.recipes.published.common import DITHER, HEAD
 from refnum.recipes.recipe import Recipe
 from refnum.recipes.registry import publish
 from refnum.recipes.rotation import Rotation
+from refnum.recipes.slopes import Slope
 
 __all__: list[str] = []
 

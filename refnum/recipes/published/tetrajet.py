@@ -12,6 +12,7 @@ from refnum.recipes.published.common import DITHER, HEAD
 from refnum.recipes.recipe import Recipe
 from refnum.recipes.registry import publish
 from refnum.recipes.rotation import Rotation
+from refnum.recipes.upkeep import OscillationReset, Ramping
 
 __all__ = ["MXFP4_TETRAJET"]
 
@@ -41,8 +42,7 @@ _tetrajet = _six(
     read="MXFP4 with scales 2^ceil(log2(amax / 6)); nearest in the forward pass, "
     "stochastic in the backward pass, whose W and X are the forward copies "
     "quantised again: an unbiased gradient of the quantised network.",
-    inferred="Random numbers of 24 bits. Q-Ramping is in refnum.nn, apart from the "
-    "recipe.",
+    inferred="Random numbers of 24 bits.",
 )
 _v2 = _six(
     Operand(NVFP4_TETRAJET),
@@ -53,7 +53,7 @@ _v2 = _six(
     "with rotations of 16 in the backward pass, whose signs differ between dgrad "
     "and wgrad.",
     inferred="Signs are drawn once for each layer and product; random numbers of 24 "
-    "bits. OsciReset is in refnum.nn, apart from the recipe.",
+    "bits.",
 )
 publish(
     _tetrajet,
@@ -66,7 +66,26 @@ publish(
         inferred=_tetrajet.inferred + " The average takes in the weight at each step "
         "before it is used.",
     ),
+    replace(
+        _tetrajet,
+        upkeep=Ramping(),
+        name="tetrajet-q-ramping",
+        read=_tetrajet.read + " Q-Ramping: the way of each quantised weight over its "
+        "own, R, in the first 30 steps; then gradients of floor(R / 16) * 5 + 1 steps "
+        "make one update, with so many times the learning rate.",
+        inferred=_tetrajet.inferred + " Gathered gradients are averaged; the longest "
+        "period was not found out.",
+    ),
     _v2,
+    replace(
+        _v2,
+        upkeep=OscillationReset(threshold=8.0),
+        name="tetrajet-v2-oscireset",
+        read=_v2.read + " OsciReset: from step 35000 on, the way of each quantised "
+        "weight over its own, R, in 50 of every 400 steps; weights of R from 8 on are "
+        "set to their quantised values. The code's default is 16, its configurations "
+        "have 8.",
+    ),
     replace(
         _v2,
         channels=Channels(),

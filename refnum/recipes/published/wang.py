@@ -7,11 +7,12 @@ from dataclasses import replace
 from refnum.blocks import FP4_PER_CHANNEL, BlockFormat, ScaleRule
 from refnum.blocks.arithmetic import ENCODE
 from refnum.formats import BF16, E1M2, E2M1, UE8M0, Cast, Format, Rounding
-from refnum.recipes.details import Outliers, Slope
+from refnum.recipes.details import Outliers
 from refnum.recipes.operand import Operand
 from refnum.recipes.published.common import HEAD
 from refnum.recipes.recipe import Recipe
 from refnum.recipes.registry import publish
+from refnum.recipes.slopes import Slope
 
 __all__ = ["FP4_WANG", "FP4_WANG_POWER", "INT4_WANG_POWER"]
 
