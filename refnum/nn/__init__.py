@@ -89,7 +89,6 @@ from refnum.nn.states.oscillation import AveragedWeight, round_towards_average
 from refnum.nn.states.oscillation_reset import ResetState, Travel
 from refnum.nn.states.outlier_channels import ChannelRecorder, mixed_values
 from refnum.nn.states.ramping import RampingState, Update
-from refnum.recipes import OscillationReset, Ramping
 
 __all__ = [
     "ACTIVATIONS",
@@ -138,12 +137,10 @@ __all__ = [
     "OperatorConfig",
     "OperatorNet",
     "Optimizer",
-    "OscillationReset",
     "Products",
     "Quantization",
     "QuantizedProducts",
     "RMSNorm",
-    "Ramping",
     "RampingState",
     "Relaxation",
     "ReleasedTerms",
