@@ -1,4 +1,4 @@
-"""Golden trajectories: the losses and parameters of tiny models over twenty steps.
+"""Golden trajectories: the losses and parameters of tiny models over their first steps.
 
 They hold together everything that a training step is made of: random numbers, data,
 products, functions, gradients, updates. A folder has the loss of each step and the
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from refnum import recipes
 from refnum.autograd import REPRODUCIBLE
 from refnum.golden.bundle import Bundle, Tensor
 from refnum.training import (
@@ -29,7 +30,7 @@ from refnum.training import (
 
 __all__ = ["STEPS", "Trajectory", "training_bundle", "training_cases"]
 
-STEPS = 20
+STEPS, RECIPE_STEPS = 20, 10
 _PLAN = Plan(steps=STEPS, batch=8, learning_rate=1e-2, warmup=4, clip=1.0)
 _CHAIN = MarkovSource(symbols=8)
 
@@ -40,11 +41,16 @@ class Trajectory:
 
     task: Task
     recipe: str | None = None
+    steps: int = STEPS
 
 
-def _transformer(model: str) -> Language:
-    sizes: dict[str, Any] = {"width": 32, "heads": 2, "layers": 1, "context": 8}
-    return Language(data="markov", model=model, source=_CHAIN, **sizes)
+def _transformer(model: str, width: int = 32, context: int = 8) -> Language:
+    sizes: dict[str, Any] = {"width": width, "heads": 2, "layers": 1}
+    return Language(data="markov", model=model, source=_CHAIN, context=context, **sizes)
+
+
+# What rotates runs of 64 or 128 needs as many inputs, outputs and tokens.
+_WIDE = {"quartet-ii", "quartet-ii-delayed", "quartet-ii-plain", "tseng"}
 
 
 _TRAJECTORIES = {
@@ -64,6 +70,11 @@ def training_cases() -> Iterator[tuple[str, Trajectory]]:
     """Return the path and the run of every folder."""
     for name, trajectory in _TRAJECTORIES.items():
         yield f"training/{name}", trajectory
+    for recipe in recipes.names():
+        name = f"language-gpt2.{recipe}"
+        if name not in _TRAJECTORIES:
+            task = _transformer("gpt2", *((128, 16) if recipe in _WIDE else (32, 8)))
+            yield f"training/{name}", Trajectory(task, recipe, RECIPE_STEPS)
 
 
 def training_bundle(trajectory: Trajectory, seed: int) -> Bundle:
@@ -79,18 +90,16 @@ def training_bundle(trajectory: Trajectory, seed: int) -> Bundle:
     Returns
     -------
     Bundle
-        Tensors ``loss`` of shape (20,) and ``parameters_sha256`` of shape (20, 32): the
-        digest of each parameter's name, a zero byte, and its float32 values,
+        Tensors ``loss`` of shape (steps,) and ``parameters_sha256`` of shape (steps,
+        32): the digest of each parameter's name, a zero byte, and its float32 values,
         little-endian, in the order of definition.
     """
     recipe: Any = trajectory.recipe
     if recipe is not None:
-        from refnum.recipes import get
-
-        recipe = get(recipe)
+        recipe = recipes.get(recipe)
     run = Run(trajectory.task, _PLAN, recipe, seed, REPRODUCIBLE)
     losses, digests = [], []
-    for _ in range(STEPS):
+    for _ in range(trajectory.steps):
         losses.append(run.advance().loss)
         digests.append(bytes.fromhex(run.digest()))
     settings = run.settings()
@@ -100,6 +109,6 @@ def training_bundle(trajectory: Trajectory, seed: int) -> Bundle:
         "losses": [loss.hex() for loss in losses],
         "parameters_sha256": digests[-1].hex(),
     }
-    every = np.frombuffer(b"".join(digests), np.uint8).reshape(STEPS, 32)
+    every = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32)
     loss = Tensor("loss", "out", np.array(losses, np.float32))
     return Bundle("train", spec, (loss, Tensor("parameters_sha256", "out", every)))

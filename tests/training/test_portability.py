@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -38,18 +39,28 @@ MACHINES = {
 }
 
 
-@pytest.mark.parametrize("machine", MACHINES)
-def test_trajectories_are_the_golden_ones(machine):
-    result = subprocess.run(
+def printed_on(machine: str) -> str:
+    return subprocess.run(
         [sys.executable, "-W", "ignore", "-c", PROGRAM],
         cwd=ROOT,
         env={**os.environ, **MACHINES[machine]},
         check=True,
         capture_output=True,
         text=True,
-        timeout=300,
-    )
-    lines = [line.split() for line in result.stdout.splitlines()]
+        timeout=600,
+    ).stdout
+
+
+@pytest.fixture(scope="module")
+def printed():
+    """What each machine prints; two of them run at a time."""
+    with ThreadPoolExecutor(2) as pool:
+        return {machine: pool.submit(printed_on, machine) for machine in MACHINES}
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_trajectories_are_the_golden_ones(machine, printed):
+    lines = [line.split() for line in printed[machine].result().splitlines()]
     assert [path for path, _, _ in lines] == PATHS
     for path, losses, digest in lines:
         golden = read_bundle(GOLDEN / path)
