@@ -250,6 +250,7 @@ def as_float32(x: npt.ArrayLike) -> Singles:
 
 
 def as_words(random: npt.ArrayLike, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Return random words, which must be one for each value."""
     words = np.asarray(random)
     if words.shape != shape:
         raise ValueError(f"random has shape {words.shape}; the values have {shape}")

@@ -51,15 +51,18 @@ def pi(p: int) -> int:
 
 
 def exp(x: float, p: int) -> int:
+    """e^x, by halving and a series."""
     w = p + GUARD
     return _exp(_fixed(x, w), w) >> GUARD
 
 
 def expm1(x: float, p: int) -> int:
+    """e^x - 1."""
     return exp(x, p) - (1 << p)
 
 
 def exp2(x: float, p: int) -> int:
+    """2^x: the whole part is a shift."""
     w = p + GUARD
     whole = math.floor(x)
     rest = (_fixed(x, w) - (whole << w)) * ln2(w) >> w
@@ -80,11 +83,13 @@ def tanh(x: float, p: int) -> int:
 
 
 def log(x: float, p: int) -> int:
+    """The natural logarithm."""
     w = p + GUARD
     return _log(_fixed(x, w), w) >> GUARD
 
 
 def log1p(x: float, p: int) -> int:
+    """The natural logarithm of 1 + x."""
     w = p + GUARD
     return _log((1 << w) + _fixed(x, w), w) >> GUARD
 
@@ -104,16 +109,19 @@ def erf(x: float, p: int) -> int:
 
 
 def rsqrt(x: float, p: int) -> int:
+    """1 / sqrt(x), by an integer root."""
     w = p + GUARD
     return math.isqrt((1 << 3 * w) // _fixed(x, w)) >> GUARD
 
 
 def sin(x: float, p: int) -> int:
+    """The sine, after a reduction by quarters of a turn."""
     quadrant, r = _quadrants(x, p + GUARD)
     return _sin_series(quadrant, r, p + GUARD) >> GUARD
 
 
 def cos(x: float, p: int) -> int:
+    """The cosine: the sine a quarter of a turn ahead."""
     quadrant, r = _quadrants(x, p + GUARD)
     return _sin_series(quadrant + 1, r, p + GUARD) >> GUARD
 

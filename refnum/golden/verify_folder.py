@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from refnum.golden.bundle import Bundle, read_bundle
-from refnum.golden.diagnosis import read_outputs
+from refnum.golden.diagnosis import from_arrays, read_outputs
 from refnum.golden.inputs import number
 
 __all__ = ["FolderReport", "OutputReport", "Place", "compare_folder", "verify_folder"]
@@ -128,7 +128,7 @@ def verify_folder(golden: Path | str, candidate: Path | str) -> FolderReport:
 
 def compare_folder(
     bundle: Bundle,
-    outputs: Mapping[str, _Array],
+    outputs: Mapping[str, npt.ArrayLike],
     *,
     golden: str = "golden",
     candidate: str = "candidate",
@@ -140,7 +140,7 @@ def compare_folder(
     bundle : Bundle
         The golden folder.
     outputs : mapping of str to ndarray
-        Some of its outputs, in its types.
+        Some of its outputs; integers may have another width.
     golden, candidate : str
         Names for the report.
 
@@ -152,14 +152,17 @@ def compare_folder(
     Raises
     ------
     ValueError
-        If an output has another size.
+        If an output is unknown or has another size.
+    TypeError
+        If one has another type.
     """
     wanted = {t.name: t.array for t in bundle.tensors if t.role == "out"}
+    found = from_arrays(wanted, outputs)
     names = sorted(wanted, key=lambda n: _ORDER.index(n) if n in _ORDER else 0)
     reports = tuple(
-        _compare(name, outputs[name], wanted[name]) for name in names if name in outputs
+        _compare(name, found[name], wanted[name]) for name in names if name in found
     )
-    missing = tuple(name for name in names if name not in outputs)
+    missing = tuple(name for name in names if name not in found)
     return FolderReport(golden, candidate, reports, missing)
 
 

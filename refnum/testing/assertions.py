@@ -6,17 +6,24 @@ values, where any NaN is right for a NaN unless ``nan="bits"`` is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from refnum.blocks import BlockFormat, Quantized
-from refnum.formats import Format, decode
+from refnum.formats import Format
 from refnum.formats import format as find_format
-from refnum.golden import number
 from refnum.products import EXACT, Accumulator, MatrixInstruction, gemm, matmul
+from refnum.testing.bits import (
+    as_codes,
+    as_floats,
+    assert_same,
+    code_text,
+    first_line,
+    float_text,
+    word_text,
+)
 
 __all__ = [
     "assert_codes_equal",
@@ -24,9 +31,6 @@ __all__ = [
     "assert_quantized_equal",
     "assert_values_equal",
 ]
-
-_SHOWN = 5
-_Bits = npt.NDArray[np.unsignedinteger[Any]]
 
 
 def assert_codes_equal(
@@ -68,13 +72,13 @@ def assert_codes_equal(
     at [1]: got 02 = 2^-8, want 01 = 2^-9, bits xor 03
     """
     meaning = find_format(fmt) if isinstance(fmt, str) else fmt
-    got, want = _codes(actual, "actual"), _codes(desired, "desired")
+    got, want = as_codes(actual, "actual"), as_codes(desired, "desired")
     if want.size and int(want.max()) >> meaning.bits:
         raise ValueError(
             f"desired has the code {int(want.max()):#x}; {meaning} has {meaning.bits} bits"
         )
     title = f"{meaning} codes are not equal"
-    _assert_same(got, want, _says_code(meaning), title, err_msg)
+    assert_same(got, want, code_text(meaning), title, err_msg)
 
 
 def assert_values_equal(
@@ -118,18 +122,18 @@ def assert_values_equal(
     """
     if nan not in ("any", "bits"):
         raise ValueError(f"nan is {nan!r}; any or bits is allowed")
-    got, want = _floats(actual, "actual"), _floats(desired, "desired")
+    got, want = as_floats(actual, "actual"), as_floats(desired, "desired")
     if got.dtype != want.dtype:
         raise AssertionError(
-            f"{_first(err_msg)}types are not equal: got {got.dtype}, want {want.dtype}"
+            f"{first_line(err_msg)}types are not equal: got {got.dtype}, want {want.dtype}"
         )
     kind = np.dtype(f"u{got.dtype.itemsize}")
     same = None
     if nan == "any" and got.shape == want.shape:
         same = np.isnan(got) & np.isnan(want)
     title = f"{got.dtype} values are not equal"
-    says = _says_float(got.dtype)
-    _assert_same(got.view(kind), want.view(kind), says, title, err_msg, same)
+    says = float_text(got.dtype)
+    assert_same(got.view(kind), want.view(kind), says, title, err_msg, same)
 
 
 def assert_quantized_equal(
@@ -173,17 +177,17 @@ def assert_quantized_equal(
     for name, value in (("actual", actual), ("desired", desired)):
         if not isinstance(value, Quantized):
             raise TypeError(f"{name} must be Quantized, not {type(value).__name__}")
-    first = _first(err_msg)
+    first = first_line(err_msg)
     for attribute, got, want in _facts(actual, desired):
         if got != want:
             raise AssertionError(f"{first}{attribute}: got {got}, want {want}")
     _assert_tensor_scales(actual.tensor_scale, desired.tensor_scale, err_msg)
     fmt = desired.format
-    says = _says_code(fmt.scale) if fmt.scale_bits == fmt.scale.bits else _says_word
+    says = code_text(fmt.scale) if fmt.scale_bits == fmt.scale.bits else word_text
     note = "are not equal (the first stage that differs)"
-    _assert_same(actual.scales, desired.scales, says, f"scales {note}", err_msg)
-    says = _says_code(fmt.element)
-    _assert_same(actual.codes, desired.codes, says, f"codes {note}", err_msg)
+    assert_same(actual.scales, desired.scales, says, f"scales {note}", err_msg)
+    says = code_text(fmt.element)
+    assert_same(actual.codes, desired.codes, says, f"codes {note}", err_msg)
 
 
 def assert_product_equal(
@@ -235,54 +239,18 @@ def assert_product_equal(
         assert_values_equal(actual, desired, err_msg=err_msg)
 
 
-def _assert_same(
-    got: _Bits,
-    want: _Bits,
-    says: Callable[[int], str],
-    title: str,
-    err_msg: str,
-    same: npt.NDArray[np.bool_] | None = None,
-) -> None:
-    """Compare bits, and list the first places where they differ."""
-    first = _first(err_msg)
-    if got.shape != want.shape:
-        raise AssertionError(
-            f"{first}shapes are not equal: got {got.shape}, want {want.shape}"
-        )
-    different = got != want
-    if same is not None:
-        different &= ~same
-    count = int(np.count_nonzero(different))
-    if not count:
-        return
-    share = 100 * count / different.size
-    lines = [f"{first}{title}", f"{count} of {different.size} differ ({share:.3g} %)"]
-    digits = max(2, -(-int(max(got.max(), want.max())).bit_length() // 4))
-    if want.dtype.itemsize > 1:
-        digits = max(digits, 2 * want.dtype.itemsize)
-    for place in np.argwhere(different)[:_SHOWN].tolist():
-        one, other = int(got[tuple(place)]), int(want[tuple(place)])
-        lines.append(
-            f"at {place}: got {one:0{digits}x}{says(one)}, "
-            f"want {other:0{digits}x}{says(other)}, bits xor {one ^ other:0{digits}x}"
-        )
-    if count > _SHOWN:
-        lines.append(f"and {count - _SHOWN} more")
-    raise AssertionError("\n".join(lines))
-
-
 def _assert_tensor_scales(got: Any, want: Any, err_msg: str) -> None:
     if (got is None) != (want is None):
         raise AssertionError(
-            f"{_first(err_msg)}tensor_scale: got {got}, want {want} "
+            f"{first_line(err_msg)}tensor_scale: got {got}, want {want} "
             "(the first stage that differs)"
         )
     if want is None:
         return
     one, other = (np.asarray(x, np.float32).view(np.uint32) for x in (got, want))
     title = "tensor scales are not equal (the first stage that differs)"
-    says = _says_float(np.dtype(np.float32))
-    _assert_same(one, other, says, title, err_msg)
+    says = float_text(np.dtype(np.float32))
+    assert_same(one, other, says, title, err_msg)
 
 
 def _facts(one: Quantized, other: Quantized) -> list[tuple[str, str, str]]:
@@ -303,50 +271,3 @@ def _decoding(fmt: BlockFormat) -> str:
 
 def _axis(q: Quantized) -> str:
     return str(q.axis % max(q.codes.ndim, 1))
-
-
-def _says_code(fmt: Format) -> Callable[[int], str]:
-    def says(code: int) -> str:
-        if code >> fmt.bits:
-            return f" (no code of {fmt})"
-        return f" = {number(float(decode([code], fmt, np.float64)[0]))}"
-
-    return says
-
-
-def _says_float(kind: np.dtype[Any]) -> Callable[[int], str]:
-    def says(bits: int) -> str:
-        value = np.array(bits, f"u{kind.itemsize}").view(kind)
-        return f" = {number(float(value))}"
-
-    return says
-
-
-def _says_word(_: int) -> str:
-    return ""
-
-
-def _codes(values: npt.ArrayLike, name: str) -> _Bits:
-    array = np.asarray(values)
-    if array.dtype.kind not in "iu" and array.size:
-        raise TypeError(f"{name} must hold integers, not {array.dtype}")
-    if array.dtype.kind != "u":
-        if array.size and array.min() < 0:
-            raise TypeError(f"{name} must hold unsigned codes, not {array.min()}")
-        wide = array.astype(np.uint64)
-        largest = int(wide.max()) if wide.size else 0
-        array = wide.astype(np.min_scalar_type(largest))
-    return array
-
-
-def _floats(values: npt.ArrayLike, name: str) -> npt.NDArray[np.floating[Any]]:
-    array = np.asarray(values)
-    if array.dtype.kind != "f" or array.dtype.itemsize > 8:
-        raise TypeError(
-            f"{name} must hold float16, float32 or float64, not {array.dtype}"
-        )
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
-
-
-def _first(err_msg: str) -> str:
-    return f"{err_msg}\n" if err_msg else ""

@@ -136,6 +136,7 @@ class History:
 
 
 def written(value: float) -> float | str:
+    """Return a number as JSON has it: NaN and infinities are texts."""
     return value if math.isfinite(value) else str(value)
 
 
