@@ -76,6 +76,19 @@ def test_train_says_that_it_diverged(capsys):
         (["train", "pde", "--set", "points"], "NAME=VALUE is wanted"),
         (["train", "pde", "--set", "color=3"], "pde has no color"),
         (["train", "pde", "--data", "x"], "pde has no data"),
+        (["train", "pde", "--set", "viscosity=-1"], "viscosity must be positive"),
+        (
+            ["train", "pde", "--set", "viscosity=nan"],
+            "viscosity of pde must be a number",
+        ),
+        (
+            ["train", "language", "--set", "width=1e9"],
+            "width of language must be an int",
+        ),
+        (
+            ["train", "language", "--set", "heads=many"],
+            "heads of language must be an int",
+        ),
         (["train", "pde", "--steps", "0"], "steps must be a positive integer, not 0"),
         (["train", "pde", "--batch", "-3"], "batch must be a positive integer"),
         (["train", "pde", "--resume"], "resume needs the folder"),

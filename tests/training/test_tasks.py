@@ -257,3 +257,10 @@ def test_every_optimizer_and_schedule(schedule, optimizer):
     assert history.outcome == "finished"
     assert history.steps[0].loss_scale == 1024
     assert history.steps[-1].learning_rate <= plan.learning_rate
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.0, -1.0])
+@pytest.mark.parametrize("field", ["viscosity", "time"])
+def test_an_equation_needs_positive_numbers(field, value):
+    with pytest.raises(ValueError, match=f"{field} must be positive and finite"):
+        get("pde", **{field: value})

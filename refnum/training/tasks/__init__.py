@@ -58,6 +58,8 @@ def get(name: str, **settings: Any) -> Task:
     ------
     ValueError
         If the name or a field is unknown, or a field has an impossible value.
+    TypeError
+        If a field is no number that has to be one.
 
     Examples
     --------
@@ -74,5 +76,15 @@ def get(name: str, **settings: Any) -> Task:
         raise ValueError(
             f"{name} has no {', '.join(unknown)}; it has {', '.join(sorted(known))}"
         )
+    for key, value in settings.items():
+        _check(name, key, value, getattr(kind, key))
     task: Task = kind(**settings)
     return task
+
+
+def _check(task: str, field: str, value: Any, default: Any) -> None:
+    """Raise TypeError where a number is wanted and another thing is given."""
+    if isinstance(default, int) and type(value) is not int:
+        raise TypeError(f"{field} of {task} must be an integer, not {value!r}")
+    if isinstance(default, float) and type(value) not in (int, float):
+        raise TypeError(f"{field} of {task} must be a number, not {value!r}")

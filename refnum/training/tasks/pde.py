@@ -61,6 +61,9 @@ class PDE:
             value = getattr(self, name)
             if type(value) is not int or value < 4 - 3 * (name in ("width", "layers")):
                 raise ValueError(f"{name} is too small: {value!r}")
+        for name in ("viscosity", "time"):
+            if not 0 < (value := getattr(self, name)) < math.inf:
+                raise ValueError(f"{name} must be positive and finite, not {value!r}")
 
     @property
     def plan(self) -> Plan:
