@@ -1,10 +1,6 @@
 """Reproducible numerics: one digest on every processor, kernel and thread count."""
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +10,7 @@ from refnum import autograd as ag
 from refnum import elementary
 from refnum.autograd import FAST, REPRODUCIBLE, Stream, Tensor
 
-ROOT = Path(__file__).resolve().parents[2]
+from .._machines import SOME, printed_on
 
 # All functions, reductions, products and draws, forward and backward.
 PROGRAM = """
@@ -101,46 +97,9 @@ OTHERS = {
     *("Tensor", "check_gradients", "gradients", "no_grad", "observe", "use"),
 }
 
-PLACES = {
-    "as it is": {},
-    "no AVX2": {"NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3"},
-    "Haswell": {"OPENBLAS_CORETYPE": "Haswell"},
-    "Nehalem, two threads": {
-        "OPENBLAS_CORETYPE": "Nehalem",
-        "OPENBLAS_NUM_THREADS": "2",
-    },
-    "SandyBridge": {"OPENBLAS_CORETYPE": "SandyBridge"},
-}
-
-
-def digest(changes):
-    # Names of features differ between versions of NumPy, which warns of unknown ones.
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"} | changes
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", PROGRAM],
-        cwd=ROOT,
-        env=environment,
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    return done.stdout.strip()
-
-
-def disabled_features():
-    """Return the dispatched features from AVX2 upwards, by this NumPy's names."""
-    from numpy._core._multiarray_umath import __cpu_dispatch__
-
-    named = [f for f in __cpu_dispatch__ if not f.startswith(("SSE", "POPCNT", "AVX1"))]
-    return " ".join(named)
-
 
 def test_one_digest():
-    places = PLACES | {
-        "no AVX2": {"NPY_DISABLE_CPU_FEATURES": disabled_features()},
-    }
-    digests = {name: digest(changes) for name, changes in places.items()}
+    digests = {machine: printed_on(machine, PROGRAM) for machine in SOME}
     assert len(set(digests.values())) == 1, digests
 
 
