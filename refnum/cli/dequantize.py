@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from refnum._files import write_atomically
 from refnum.blocks import Quantized, block_format, dequantize
-from refnum.golden import read_bundle, write_atomically
+from refnum.golden import read_bundle
 
 __all__ = ["add_parser", "read_quantized", "run"]
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from refnum._files import write_atomically
 from refnum.cli.values import load_array
 
 __all__ = ["add_operands", "load_codes", "load_optional", "write_result"]
@@ -55,7 +56,6 @@ def load_optional(path: Path | None) -> npt.NDArray[Any] | None:
 
 def write_result(result: npt.NDArray[Any], out: Path | None) -> None:
     """Write a matrix to a file, whole or not at all, or print its bits by rows."""
-    from refnum.golden import write_atomically
 
     if out is not None:
         data = io.BytesIO()

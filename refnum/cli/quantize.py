@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from refnum._files import write_atomically
 from refnum.blocks import (
     BlockFormat,
     Quantized,
@@ -21,7 +22,7 @@ from refnum.blocks import (
 )
 from refnum.cli.values import load_array
 from refnum.formats import pack
-from refnum.golden import Bundle, Tensor, render_bundle, write_atomically
+from refnum.golden import Bundle, Tensor, render_bundle
 from refnum.random import philox4x32
 
 __all__ = ["add_parser", "run"]

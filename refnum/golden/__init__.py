@@ -6,7 +6,7 @@ from refnum.golden.hexfile import parse, read, render
 from refnum.golden.inputs import number
 from refnum.golden.place import find
 from refnum.golden.record import Case, Column, Disagreement, GoldenFile
-from refnum.golden.store import Mismatch, check, write, write_atomically
+from refnum.golden.store import Mismatch, check, write
 from refnum.golden.suite import SUITE_VERSION, Entry, Options, entries
 from refnum.golden.verify import Difference, Report, compare, verify
 from refnum.golden.verify_folder import FolderReport, compare_folder, verify_folder
@@ -42,5 +42,4 @@ __all__ = [
     "verify",
     "verify_folder",
     "write",
-    "write_atomically",
 ]

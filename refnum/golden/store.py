@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from refnum._files import write_atomically
 from refnum.golden.bundle import Bundle, render_bundle
 from refnum.golden.hexfile import render
 from refnum.golden.record import GoldenFile
 from refnum.golden.suite import SUITE_VERSION, Entry, Options, entries
 
-__all__ = ["Mismatch", "check", "render_suite", "write", "write_atomically"]
+__all__ = ["Mismatch", "check", "render_suite", "write"]
 
 MANIFEST, CHECKSUMS = "manifest.json", "SHA256SUMS"
 _LEVEL_1 = Options()
@@ -101,7 +101,8 @@ def write(
     files = render_suite(options, chosen)
     files[CHECKSUMS] = _checksums(place, files)
     for path, data in files.items():
-        write_atomically(place / path, data)
+        (place / path).parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(place / path, data, durable=False)
     return list(files)
 
 
@@ -142,17 +143,6 @@ def check(
         unknown = (path for path in paths if path not in expected)
         found += [Mismatch(path, "not part of the suite") for path in unknown]
     return found
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that it is either the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(data)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _files(path: str, content: GoldenFile | Bundle) -> dict[str, bytes]:

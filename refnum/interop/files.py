@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from refnum._files import write_atomically
 from refnum.blocks import (
     BlockFormat,
     Quantized,
@@ -31,7 +32,6 @@ from refnum.blocks import (
     unswizzle_scales,
 )
 from refnum.formats import pack, unpack
-from refnum.golden import write_atomically
 from refnum.interop import npz, tensors
 from refnum.interop.records import from_json, to_json
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from refnum._files import write_atomically
 from refnum.studies.claims_section import claims_section
 from refnum.studies.document import (
     Figure,
@@ -26,7 +27,6 @@ from refnum.studies.sections import (
 )
 from refnum.studies.study import STUDY, read_report_settings
 from refnum.studies.table import entries_of, summaries_of
-from refnum.training.checkpoint import write_durably
 
 __all__ = ["report", "write_report"]
 
@@ -67,12 +67,12 @@ def write_report(folder: Path | str, out: Path | str | None = None) -> list[Path
             text = as_html(parts)
         else:
             text = as_markdown(parts, path.stem + ".{name}.svg")
-        write_durably(path, text.encode())
+        write_atomically(path, text.encode())
         files.append(path)
     for part in parts:
         if isinstance(part, Figure):
             path = wanted[0].with_name(f"{wanted[0].stem}.{part.name}.svg")
-            write_durably(path, part.svg.encode())
+            write_atomically(path, part.svg.encode())
             files.append(path)
     return files
 

@@ -37,13 +37,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from refnum._files import write_atomically
 from refnum.studies.claims import Claim, claim_of
 from refnum.studies.configuration import NUMERICS, Configuration, Setting
 from refnum.studies.costs import Costs
 from refnum.studies.design import Design
 from refnum.studies.space import Designs, grid, sample
 from refnum.training import TASKS, Plan, get
-from refnum.training.checkpoint import write_durably
 
 __all__ = [
     "STUDY",
@@ -128,7 +128,7 @@ def save_study(path: Path | str, folder: Path | str) -> None:
     data, place = Path(path).read_bytes(), Path(folder) / STUDY
     place.parent.mkdir(parents=True, exist_ok=True)
     if not place.is_file() or place.read_bytes() != data:
-        write_durably(place, data)
+        write_atomically(place, data)
 
 
 def read_report_settings(

@@ -18,7 +18,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +27,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Checkpoint", "read_checkpoint", "write_checkpoint", "write_durably"]
+from refnum._files import write_atomically
+
+__all__ = ["Checkpoint", "read_checkpoint", "write_checkpoint"]
 
 _MAGIC = b"refnum-state-v1\n"
 _FAMILY = b"refnum-state-v"
@@ -102,24 +103,7 @@ def write_checkpoint(
     parts = [_MAGIC, len(head).to_bytes(_LENGTH, "little"), head]
     parts += [array.tobytes() for array in stored.values()]
     data = b"".join(parts)
-    write_durably(Path(path), data + hashlib.sha256(data).digest())
-
-
-def write_durably(path: Path, data: bytes) -> None:
-    """Write a file so that, even if the power fails, it is the old one or the new one."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        # The name that the user gave, not that of the partial file.
-        raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
-        partial.unlink(missing_ok=True)
-    _store_names(path.parent)
+    write_atomically(Path(path), data + hashlib.sha256(data).digest())
 
 
 def read_checkpoint(path: Path | str) -> Checkpoint:
@@ -221,17 +205,3 @@ def _stored(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if little.dtype.str not in _TYPES:
         raise TypeError(f"{name}: a checkpoint holds numbers, not {stored.dtype}")
     return little
-
-
-def _store_names(folder: Path) -> None:
-    """Have the new name stored, where the system can do that for a folder."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:  # Windows
-        return
-    try:
-        os.fsync(handle)
-    except OSError:
-        pass
-    finally:
-        os.close(handle)

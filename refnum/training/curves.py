@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from refnum.training.checkpoint import write_durably
+from refnum._files import write_atomically
 from refnum.training.history import History
 
 __all__ = ["Series", "save_curves", "series_of", "smoothed", "text_curves"]
@@ -99,7 +99,7 @@ def save_curves(path: Path, histories: Sequence[History], names: Sequence[str]) 
         place.set_visible(False)
     memory = io.BytesIO()
     figure.savefig(memory, format=kind, dpi=120)
-    write_durably(path, memory.getvalue())
+    write_atomically(path, memory.getvalue())
 
 
 def text_curves(title: str, series: Sequence[Series]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from refnum.training.checkpoint import write_durably
+from refnum._files import write_atomically
 from refnum.training.tasks.task import Samples
 
 __all__ = ["curves_svg", "grid", "png", "save_samples", "text_picture"]
@@ -44,7 +44,7 @@ def save_samples(folder: Path, samples: Samples) -> list[Path]:
     if samples.text:
         files["samples.txt"] = (samples.text.rstrip("\n") + "\n").encode()
     for name, data in files.items():
-        write_durably(folder / name, data)
+        write_atomically(folder / name, data)
     return [folder / name for name in files]
 
 

@@ -10,11 +10,11 @@ from typing import Any, BinaryIO
 
 import numpy.typing as npt
 
+from refnum._files import write_atomically
 from refnum.training.checkpoint import (
     Checkpoint,
     read_checkpoint,
     write_checkpoint,
-    write_durably,
 )
 from refnum.training.history import Evaluation, History, Step
 from refnum.training.log import LOG, log_line, log_lines, read_history
@@ -57,7 +57,7 @@ class Folder:
         if self.path is None:
             return
         place = self.path / LOG
-        write_durably(place, "".join(log_lines(history)).encode())
+        write_atomically(place, "".join(log_lines(history)).encode())
         self._log = place.open("ab")
 
     def refuse_old_run(self) -> None:

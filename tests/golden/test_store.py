@@ -188,7 +188,7 @@ def test_a_failing_write_leaves_the_old_file(suite, monkeypatch):
     old = (suite / TARGET).read_bytes()
 
     def full(*_):
-        raise OSError("no space left on device")
+        raise OSError(28, "no space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OSError, match="no space"):

@@ -146,7 +146,7 @@ class TestRefusals:
         def full(*_):
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr("pathlib.Path.write_bytes", full)
+        monkeypatch.setattr("os.fsync", full)
         with pytest.raises(OSError, match="No space left"):
             save(path, quantized("mxfp4"))
         assert path.read_bytes() == before

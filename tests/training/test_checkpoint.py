@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from refnum.training import checkpoint, read_checkpoint, write_checkpoint
+from refnum.training import read_checkpoint, write_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 MAGIC = b"refnum-state-v1\n"
@@ -159,7 +159,7 @@ def test_no_space_left_keeps_the_old_checkpoint(tmp_path, monkeypatch):
     def full(handle):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space left") as caught:
         write_checkpoint(path, {"step": 2}, ARRAYS)
     assert caught.value.filename == str(path)
