@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 FRONT_DOOR = "refnum"
 FLOORS = {
+    "_buffers": 0,
     "_files": 0,
     "_version": 0,
     "formats": 1,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from refnum._buffers import Buffers
 from refnum.blocks.slabs import Slabs
 
 __all__ = ["block_maxima", "group_maxima"]
@@ -17,7 +18,8 @@ Words = npt.NDArray[np.uint32]
 Singles = npt.NDArray[np.float32]
 
 _MAGNITUDE = np.uint32(0x7FFFFFFF)
-_PIECE = 1 << 16  # elements; a piece and its scratch stay in L2
+_PIECE = 1 << 17  # elements: enough to hide the cost of calls
+_BUFFERS = Buffers()
 
 
 def block_maxima(x: Singles, slabs: Slabs) -> Singles:
@@ -37,7 +39,7 @@ def block_maxima(x: Singles, slabs: Slabs) -> Singles:
     """
     bits = x.view(np.uint32)
     out = np.zeros(slabs.block_shape, np.uint32)
-    scratch = np.empty((2, min(_PIECE, x.size)), np.uint32)
+    scratch = _BUFFERS.take("scratch", (2, min(_PIECE, x.size)), np.uint32)
     for piece in slabs.pieces(_PIECE):
         some = bits[piece.elements]
         sizes, spare = scratch[:, : some.size]

@@ -1,8 +1,8 @@
 """Quantisation and its inverse over the slabs of an array, part by part.
 
 A *part* is as many blocks as hide the cost of computing their scales, and a *piece* as
-many elements as stay in the L2 cache from their first operation to their last. Callers
-silence warnings: infinities and NaNs are results here.
+many elements as hide that of calls, yet stay in the cache from their first operation to
+their last. Callers silence warnings: infinities and NaNs are results here.
 """
 
 from __future__ import annotations
@@ -25,9 +25,8 @@ __all__ = ["decode_slabs", "encode_slabs", "round_slabs"]
 Floats = npt.NDArray[np.floating[Any]]
 Words = npt.NDArray[np.unsignedinteger[Any]]
 
-_PART = 1 << 19  # elements
-_PIECE = 1 << 16
-_WIDE_PIECE = 1 << 18  # where elements go through the codec, whose calls cost more
+_PART = 1 << 20  # elements
+_PIECE = 1 << 18
 
 
 def encode_slabs(
@@ -48,8 +47,7 @@ def encode_slabs(
         inside = slabs.inside(part)
         found = encoder.scales(laid, part, inside)
         scales[part.blocks] = found.codes
-        fast = encoder.makes_codes(found)
-        for piece in inside.pieces(_PIECE if fast else _WIDE_PIECE):
+        for piece in inside.pieces(_PIECE):
             y = encoder.scaled(some, piece, found, slabs.width)
             own = None if bits is None else bits[piece.elements]
             encoder.encode(y, own, found, target[piece.elements])
@@ -69,8 +67,7 @@ def round_slabs(laid: Laid, fmt: BlockFormat, random: Words | None) -> Singles:
         found = encoder.scales(laid, part, inside)
         values = scale_values(found.codes, fmt)
         above = outer[part.blocks] if outer.ndim else outer
-        fast = encoder.rounds(found) or encoder.makes_codes(found)
-        for piece in inside.pieces(_PIECE if fast else _WIDE_PIECE):
+        for piece in inside.pieces(_PIECE):
             y = encoder.scaled(some, piece, found, slabs.width)
             own = None if bits is None else bits[piece.elements]
             place = target[piece.elements]

@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from refnum._buffers import Buffers
 from refnum.formats import Cast, Format, Saturation
 
 __all__ = ["Grid", "RoundingSpace", "grid_of", "round_scaled"]
@@ -23,6 +24,7 @@ Words = npt.NDArray[np.uint32]
 
 _SIGN, _EXPONENT = np.uint32(0x80000000), np.uint32(0x7F800000)
 _MAGNITUDE = ~_SIGN
+_BUFFERS = Buffers()
 
 
 @dataclass(frozen=True)
@@ -77,13 +79,17 @@ def grid_of(fmt: Format, cast: Cast) -> Grid | None:
 
 
 class RoundingSpace:
-    """Buffers for up to `size` elements; constants are arrays, as scalars are slower."""
+    """Buffers for up to `size` elements; a thread has one space at a time.
+
+    Constants are arrays, as scalars are slower.
+    """
 
     def __init__(self, size: int, grid: Grid) -> None:
-        self.powers = np.empty(size, np.uint32)
-        self.signs = np.empty(size, np.uint32)
-        self.smallest = np.full(size, _bits(grid.smallest), np.uint32)
-        self.largest = np.full(size, _bits(grid.largest), np.uint32)
+        names = "powers", "signs", "smallest", "largest"
+        arrays = (_BUFFERS.take(name, (size,), np.uint32) for name in names)
+        self.powers, self.signs, self.smallest, self.largest = arrays
+        self.smallest.fill(_bits(grid.smallest))
+        self.largest.fill(_bits(grid.largest))
 
 
 def round_scaled(

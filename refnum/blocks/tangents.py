@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from refnum._buffers import Buffers
 from refnum.formats import Cast, Format, Rounding, Saturation
 
 __all__ = ["Tangents", "Workspace", "encode_scaled", "tangents_of"]
@@ -33,6 +34,7 @@ _CODES = 128  # magnitudes are below that many of the finest spacing
 _SHORT, _LONG = 16, 32  # bits of sums with random bits
 _FRACTION = 24  # bits below a code, at most: fixed point is in 31 bits
 _SIGN = np.uint32(0x80000000)
+_BUFFERS = Buffers()
 _DITHERS = {Rounding.STOCHASTIC_A: 0, Rounding.STOCHASTIC_B: 1}
 
 
@@ -125,7 +127,7 @@ def tangents_of(fmt: Format, cast: Cast) -> Tangents | None:
 
 
 class Workspace:
-    """Buffers for up to `size` elements.
+    """Buffers for up to `size` elements; a thread has one workspace at a time.
 
     Parameters
     ----------
@@ -136,11 +138,13 @@ class Workspace:
     """
 
     def __init__(self, size: int, largest: int) -> None:
-        self.scaled = np.empty(size, np.float32)
-        self.sums = np.empty((2, size), np.float32)
-        self.codes = np.empty((2, size), np.uint8)
-        self.signs = np.zeros(-(-size // 8) * 8, np.bool_)  # whole words of eight
-        self.largest = np.full(size, largest, np.uint8)  # scalars are slower
+        take = _BUFFERS.take
+        self.scaled = take("scaled", (size,), np.float32)
+        self.sums = take("sums", (2, size), np.float32)
+        self.codes = take("codes", (2, size), np.uint8)
+        self.signs = take("signs", (-(-size // 8) * 8,), np.bool_)  # words of eight
+        self.largest = take("largest", (size,), np.uint8)
+        self.largest.fill(largest)  # scalars are slower
 
 
 def encode_scaled(

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from refnum.products.buffers import Buffers
+from refnum._buffers import Buffers
 from refnum.products.rounding import Values
 
 __all__ = ["Lengths", "Places", "certify", "lengths_of"]

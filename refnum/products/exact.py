@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from refnum.products.buffers import Buffers
+from refnum._buffers import Buffers
 from refnum.products.certify import Lengths, Places, certify, lengths_of
 from refnum.products.error_free import exact_dots
 from refnum.products.proofs import Method, choose

@@ -41,7 +41,6 @@ def pieces(request, monkeypatch):
     if request.param == "tiny":
         monkeypatch.setattr(passes, "_PART", 200)
         monkeypatch.setattr(passes, "_PIECE", 24)
-        monkeypatch.setattr(passes, "_WIDE_PIECE", 40)
         monkeypatch.setattr(slabs, "_RUN", 12)
         monkeypatch.setattr("refnum.blocks.maxima._PIECE", 24)
 

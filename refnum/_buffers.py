@@ -1,7 +1,7 @@
 """Memory that is used again from call to call.
 
-Fresh pages of memory cost more than a pass over them, so the temporaries of products
-are kept: per thread, a few arrays of at most 8 MiB. Larger ones are made anew.
+Fresh pages of memory cost more than a pass over them, so temporaries are kept: per
+thread, a few arrays of at most 8 MiB. Larger ones are made anew.
 """
 
 from __future__ import annotations
