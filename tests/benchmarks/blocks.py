@@ -1,8 +1,9 @@
 """Races of the block formats: quantise float32 and dequantise to float32.
 
 The peers do the same work in torch: torchao as shipped, and the documented orders of
-microxcaling and Transformer Engine written out, eager and under `torch.compile`. *Fused*
-is another kind of work: both directions in one compiled kernel, which writes no codes.
+microxcaling and Transformer Engine written out, eager and under `torch.compile`. Two are
+another kind of work, which writes no codes: *fused* has both directions in one compiled
+kernel, and *mx* is microxcaling's own function, where its package can be imported.
 """
 
 from collections.abc import Callable, Iterator
@@ -67,6 +68,8 @@ def torch_peers() -> dict[str, dict[str, Entry]]:
         }
         if find_spec("torchao"):
             entries["torchao"] = Entry(torchao(name))
+        if find_spec("mx") and name == "mxfp4":
+            entries["mx"] = Entry(from_numpy(shipped_microxcaling))
         peers[name] = entries
     return peers
 
@@ -99,6 +102,14 @@ def torchao(name: str) -> Work:
         return values * (scale * scales.float()).reshape(-1, 1)
 
     return from_numpy({"mxfp4": mxfp4, "nvfp4": nvfp4}[name])
+
+
+def shipped_microxcaling(x):
+    from mx.mx_ops import _quantize_mx
+
+    return _quantize_mx(
+        x.reshape(-1, 1024), 8, elem_format="fp4_e2m1", axes=[-1], block_size=32
+    )
 
 
 def fused(rule: Callable) -> Callable:

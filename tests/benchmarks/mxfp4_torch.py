@@ -1,4 +1,4 @@
-"""A linear layer of torch whose six operands a function quantises, blocks along K."""
+"""Linear layers of torch whose six operands are quantised, blocks along K."""
 
 from collections.abc import Callable
 
@@ -30,5 +30,32 @@ def mxfp4_linear(quantize: Quantize) -> Callable[[int, int], torch.nn.Module]:
         def forward(self, x):
             y = Product.apply(x.flatten(0, -2), self.weight) + self.bias
             return y.unflatten(0, x.shape[:-1])
+
+    return Linear
+
+
+def shipped_linear() -> Callable[[int, int], torch.nn.Module]:
+    """Return microxcaling's own layers; their input is a matrix, as blocks of the
+    products that are summed over its rows would not cross sequences otherwise.
+    """
+    import mx
+
+    settings = mx.finalize_mx_specs(
+        {
+            "w_elem_format": "fp4_e2m1",
+            "a_elem_format": "fp4_e2m1",
+            "block_size": 32,
+            "scale_bits": 8,
+            "quantize_backprop": True,
+            "custom_cuda": False,
+        }
+    )
+
+    class Linear(mx.Linear):
+        def __init__(self, inputs, outputs):
+            super().__init__(inputs, outputs, mx_specs=settings)
+
+        def forward(self, x):
+            return super().forward(x.flatten(0, -2)).unflatten(0, x.shape[:-1])
 
     return Linear

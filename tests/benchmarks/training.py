@@ -84,20 +84,25 @@ def torch_gpt() -> dict[str, Entry]:
 
 
 def torch_mxfp4() -> dict[str, Entry]:
-    """microxcaling's quantiser, as `blocks` writes it out, in all six roles."""
+    """microxcaling in all six roles: its quantiser as `blocks` writes it out, and its
+    own linear layer where its package can be imported.
+    """
     if find_spec("torch") is None:
         return {}
     import torch
     from blocks import fused, microxcaling
-    from mxfp4_torch import mxfp4_linear
+    from mxfp4_torch import mxfp4_linear, shipped_linear
 
     torch._dynamo.config.recompile_limit = 64  # one for each shape of an operand
     eager = fused(microxcaling)
     compiled = torch.compile(eager, dynamic=False)
-    return {
+    entries = {
         "microxcaling": torch_training(mxfp4_linear(eager)),
         "compiled": torch_training(mxfp4_linear(compiled)),
     }
+    if find_spec("mx"):
+        entries["mx"] = torch_training(shipped_linear())
+    return entries
 
 
 def torch_training(linear: Callable) -> Entry:
