@@ -9,32 +9,22 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
-from math import prod, sqrt
+from math import prod
 from typing import Any, SupportsIndex, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
+from refnum._buffers import Buffers
 from refnum.blocks.across import MOST_NARROW, rotate_slabs
+from refnum.blocks.rotations import ARITHMETICS, EXACT_CHUNK, Flips
 from refnum.blocks.signs import as_size
-from refnum.blocks.sylvester import (
-    Span,
-    butterflies_of_runs,
-    rotate_carefully,
-    rotate_fast,
-    round_significand,
-    span_of,
-    swap_runs,
-)
-from refnum.formats import FP32, Format, format, round_to
+from refnum.formats import Format, format
 
 __all__ = ["hadamard"]
 
 _ORDERS = ("signs_first", "signs_last")
-_ARITHMETICS = ("exact", "butterfly")
-_HALVINGS = 5  # of the smallest sum, at most: 1 / sqrt(1024)
-# Elements at a time, whose two buffers of float64, or float32, stay in L2.
-_EXACT_CHUNK, _BUTTERFLY_CHUNK = 1 << 15, 1 << 17
+_BUFFERS = Buffers()
 _MOST_BITS = 24  # the widest significand that a stand-in rounds to rightly
 
 
@@ -68,6 +58,9 @@ def hadamard(
         ``"exact"``: the exact sum over sqrt(size), correctly rounded once. A sum of
         zero gives +0. ``"butterfly"``: float32 sums and differences in ascending
         stride, then one product with float32(size^-0.5), as fast-hadamard-transform.
+        ``"sequential"``: float32 sums of 32 signed elements (or of the whole run) in
+        index order from +0, as a float32 matrix product has them; butterflies join
+        longer runs; then the same product with float32(size^-0.5).
     output : Format or str, optional
         Round to this format instead of float32, to nearest even: from the exact value
         (``BF16``: what Transformer Engine aims at), or from the butterflies' float32.
@@ -111,30 +104,26 @@ def hadamard(
     diagonal = _as_signs(signs, width)
     target = _as_target(output)
     first = _one_of(order, "order", _ORDERS) == "signs_first"
-    exact = _one_of(arithmetic, "arithmetic", _ARITHMETICS) == "exact"
+    way = ARITHMETICS[_one_of(arithmetic, "arithmetic", tuple(ARITHMETICS))]
     moved = _axis_last(array, operator.index(axis), width)
 
     flips = diagonal, first != bool(inverse)
-    if exact and array.dtype == np.float32 and _is_narrow(target):
+    if arithmetic == "exact" and array.dtype == np.float32 and _is_narrow(target):
         return _as_it_lies(array, axis, width, flips, target)
-    rotate = _rotate_exact if exact else _rotate_butterfly
     out = np.empty(moved.shape, np.float32)
     runs, start = out.reshape(-1, width), 0
-    most = _EXACT_CHUNK if exact else _BUTTERFLY_CHUNK
-    shape = 2, min(most, max(array.size, 1))
-    buffers = np.empty(shape, np.float64 if exact else np.float32)
+    most = way.chunk(width)
+    buffers = _BUFFERS.take("both", (2, min(most, max(array.size, 1))), way.precision)
     native = array.dtype.newbyteorder("=")
+    flat = moved.reshape(-1) if moved.flags.c_contiguous else moved
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        for piece in _pieces(moved, most):
+        for piece in _pieces(flat, most):
             chunk = piece.reshape(-1, width).astype(native, copy=False)
             stop = start + len(chunk)
-            rotate(chunk, flips, buffers[:, : chunk.size], target, runs[start:stop])
+            spare = buffers.reshape(-1)[: 2 * chunk.size].reshape(2, *chunk.shape)
+            way.rotate(chunk, flips, spare, target, runs[start:stop])
             start = stop
     return np.moveaxis(out, -1, axis) if out.ndim else out
-
-
-# The signs, and whether they come first.
-_Flips = tuple[npt.NDArray[np.float32] | None, bool]
 
 
 def _is_narrow(target: Format | None) -> TypeGuard[Format]:
@@ -151,7 +140,7 @@ def _as_it_lies(
     x: npt.NDArray[np.float32],
     axis: SupportsIndex,
     size: int,
-    flips: _Flips,
+    flips: Flips,
     target: Format,
 ) -> npt.NDArray[np.float32]:
     """Rotate an array in its own order in memory: the result has the same."""
@@ -163,75 +152,9 @@ def _as_it_lies(
     shape = laid.size // (size * (after := prod(laid.shape[place + 1 :]))), size, after
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         rotate_slabs(
-            laid.reshape(shape), *flips, target, _EXACT_CHUNK, out.reshape(shape)
+            laid.reshape(shape), *flips, target, EXACT_CHUNK, out.reshape(shape)
         )
     return out
-
-
-def _rotate_exact(
-    chunk: npt.NDArray[Any],
-    flips: _Flips,
-    buffers: npt.NDArray[Any],
-    target: Format | None,
-    out: npt.NDArray[np.float32],
-) -> None:
-    """Write the rotations of `chunk`, shape (runs, size), to `out`."""
-    signs, signs_first = flips
-    x, spare = buffers.reshape(2, *chunk.shape)
-    span = span_of(chunk, spare.view(np.uint8).reshape(-1)[: chunk.nbytes])
-    np.copyto(x, chunk)
-    if signs is not None and signs_first:
-        x *= signs
-    fast = rotate_fast(x, spare, span) if span else None
-    values: npt.NDArray[np.floating[Any]]  # (outer, runs, inner)
-    values = rotate_carefully(x)[np.newaxis] if fast is None else fast
-    if signs is not None and not signs_first:
-        values *= signs.reshape(len(values), 1, -1)
-        values += 0.0  # sums of zero stay +0
-    if target is not None:
-        if target.exponent_bits == 8 and target.infinity and _is_normal(span):
-            round_significand(np.asarray(values, np.float64), target.mantissa_bits + 1)
-        else:
-            values = round_to(values, target)
-    _write(values, out)
-
-
-def _is_normal(span: Span | None) -> bool:
-    """Whether no result is subnormal in a format of float32's exponents."""
-    return span is not None and span.bottom - _HALVINGS >= FP32.emin
-
-
-def _rotate_butterfly(
-    chunk: npt.NDArray[Any],
-    flips: _Flips,
-    buffers: npt.NDArray[Any],
-    target: Format | None,
-    out: npt.NDArray[np.float32],
-) -> None:
-    """Write the rotations of `chunk`, shape (runs, size), to `out`."""
-    signs, signs_first = flips
-    runs, size = chunk.shape
-    x, spare = buffers.reshape(2, runs, size)
-    np.copyto(x, chunk, casting="same_kind")
-    if signs is not None and signs_first:
-        x *= signs
-    x = butterflies_of_runs(x, spare)
-    x *= np.float32(1 / sqrt(size))
-    if signs is not None and not signs_first:
-        x *= signs.reshape(len(x), 1, -1)
-    _write(x, out)
-    if target is not None:
-        out[...] = round_to(out, target)
-
-
-def _write(x: npt.NDArray[Any], out: npt.NDArray[np.float32]) -> None:
-    """Copy values (outer, runs, inner), each run in pieces, to (runs, size)."""
-    outer, runs, inner = x.shape
-    if 1 in (outer, runs):
-        np.copyto(out, x.reshape(out.shape), casting="same_kind")
-    else:
-        narrow = x.astype(np.float32, copy=False)
-        swap_runs(narrow, out.reshape(runs, outer, inner))
 
 
 def _pieces(x: npt.NDArray[Any], most: int) -> Iterator[npt.NDArray[Any]]:

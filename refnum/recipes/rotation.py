@@ -17,7 +17,7 @@ __all__ = ["SIGNS", "Rotation"]
 SIGNS = ("none", "transformer_engine", "fixed", "step")
 _SIZES = tuple(1 << k for k in range(1, 11))
 _ORDERS = ("signs_first", "signs_last")
-_ARITHMETICS = ("exact", "butterfly")
+_ARITHMETICS = ("exact", "butterfly", "sequential")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Rotation:
     order : str
         ``"signs_first"``, x·D·H, or ``"signs_last"``, x·H·D.
     arithmetic : str
-        ``"exact"`` or ``"butterfly"``, as `refnum.blocks.hadamard` has them.
+        ``"exact"``, ``"butterfly"`` or ``"sequential"``, as `refnum.blocks.hadamard`
+        has them.
     output : Format, optional
         What the rotated values are rounded to, float32 without.
 

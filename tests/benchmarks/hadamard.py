@@ -20,6 +20,7 @@ def hadamard(size: int) -> Iterator[Race]:
         entries = {
             "refnum": Entry(partial(rotate, size=width)),
             "butterfly": Entry(partial(rotate, size=width, arithmetic="butterfly")),
+            "sequential": Entry(partial(rotate, size=width, arithmetic="sequential")),
             "numpy": Entry(numpy_product(width)),
         }
         yield Race(f"size {width}", x, entries | torch_product(width))

@@ -78,6 +78,25 @@ def butterflies_by_definition(x, size):
     return np.array([v * np.float32(size**-0.5) for v in x], np.float32)
 
 
+def sequential_by_definition(x, size):
+    """Each float32 operation by itself: 32 terms in index order, then butterflies."""
+    inner = min(size, 32)
+    x, sums = [np.float32(v) for v in x], []
+    for start in range(0, size, inner):
+        for column in range(inner):
+            total = np.float32(0)
+            for row in range(inner):
+                total = total + np.float32(sign(row, column)) * x[start + row]
+            sums.append(total)
+    while inner < size:
+        for i in range(size):
+            if not i & inner:
+                pair = sums[i], sums[i + inner]
+                sums[i], sums[i + inner] = pair[0] + pair[1], pair[0] - pair[1]
+        inner *= 2
+    return np.array([v * np.float32(size**-0.5) for v in sums], np.float32)
+
+
 def normals(*shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 

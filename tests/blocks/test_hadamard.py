@@ -135,7 +135,7 @@ def test_rotation_keeps_the_inner_product(x, size):
 def test_special_values():
     x = np.zeros((4, 16), np.float32)
     x[0, 3], x[1, 3], x[2, [3, 5]], x[3] = np.nan, np.inf, np.inf, 1
-    for arithmetic in ("exact", "butterfly"):
+    for arithmetic in ("exact", "butterfly", "sequential"):
         y = hadamard(x, 16, arithmetic=arithmetic)
         assert np.isnan(y[0]).all()
         assert np.array_equal(y[1], np.inf * sylvester(16)[3])

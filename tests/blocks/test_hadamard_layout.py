@@ -9,7 +9,7 @@ from refnum.blocks.signs import hadamard_signs, random_signs
 from ._rotations import bits, normals, wild
 
 
-@pytest.mark.parametrize("arithmetic", ["exact", "butterfly"])
+@pytest.mark.parametrize("arithmetic", ["exact", "butterfly", "sequential"])
 def test_axes_and_layouts_agree(arithmetic):
     x = wild(32 * 48 * 64, seed=5, spread=40).reshape(32, 48, 64)
     for axis in range(3):
@@ -76,7 +76,7 @@ def test_bad_input(arguments, error, words):
         ({"signs": ["1"] * 8}, TypeError, "numbers"),
         ({"axis": 1}, ValueError, "axis 1"),
         ({"order": "last"}, ValueError, "signs_first or signs_last"),
-        ({"arithmetic": "float32"}, ValueError, "exact or butterfly"),
+        ({"arithmetic": "float32"}, ValueError, "exact or butterfly or sequential"),
         ({"output": "nonsense"}, ValueError, "nonsense"),
     ],
 )

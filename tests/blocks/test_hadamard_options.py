@@ -38,7 +38,7 @@ def test_signs(size, signs_first):
         assert np.array_equal(butterfly, butterflies_by_definition(x, size) * signs)
 
 
-@pytest.mark.parametrize("arithmetic", ["exact", "butterfly"])
+@pytest.mark.parametrize("arithmetic", ["exact", "butterfly", "sequential"])
 @pytest.mark.parametrize("order", ["signs_first", "signs_last"])
 @pytest.mark.parametrize("size", [4, 16, 64, 256, 1024])
 def test_the_inverse_recovers_small_integers(size, order, arithmetic):

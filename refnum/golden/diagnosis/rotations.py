@@ -35,7 +35,7 @@ class Rotation:
         What sums are multiplied by: ``root`` (1 / sqrt(size), one rounding),
         ``rounded root`` (two roundings), ``none``, ``size`` (1 / size).
     arithmetic : str
-        ``exact`` or ``butterfly``.
+        ``exact``, ``butterfly`` or ``sequential``.
     narrowing : str
         How bfloat16 results come: ``exact`` (from the exact value), ``float32`` (from
         the rounded one), ``truncated``, ``away`` (ties away, from the rounded one).
@@ -82,6 +82,7 @@ def rotation_deviations(record: Rotation) -> tuple[Deviation, ...]:
         field("scaling", "scaled by 1 / size", "scaling", "size"),
         field("scaling", "sum rounded, then scaled", "scaling", "rounded root"),
         field("arithmetic", "float32 butterflies", "arithmetic", "butterfly"),
+        field("arithmetic", "float32 sums in order", "arithmetic", "sequential"),
         field("narrowing", "bfloat16 from float32", "narrowing", "float32"),
         field("narrowing", "bfloat16 truncated", "narrowing", "truncated"),
         field("narrowing", "bfloat16 with ties away", "narrowing", "away"),

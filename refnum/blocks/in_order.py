@@ -1,0 +1,81 @@
+"""Products with signs, each sum in index order: as BLAS makes them where it can be seen to.
+
+A sum of float32 in index order starts from +0 and rounds after each term. Terms are
+``x * +1`` or ``x * -1``, exact, so that a fused multiplication and addition rounds alike.
+
+Most kernels of a BLAS add in this order, but none promises to. Hence all products have
+one shape, for which BLAS is asked once whether it gives the bits of the definition, on
+numbers that any other order rounds differently. Where it does not, the definition is
+computed as it stands.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from refnum._buffers import Buffers
+
+__all__ = ["add_in_order", "product_in_order"]
+
+Singles = npt.NDArray[np.float32]
+
+_ELEMENTS = 1 << 14  # of one product: in and out stay in L2
+_SPREAD = 24  # binades of the numbers that an order is told by
+_BUFFERS = Buffers()
+
+
+def product_in_order(x: Singles, signs: Singles, out: Singles) -> None:
+    """Write ``x @ signs`` to `out`, terms added in index order.
+
+    Parameters
+    ----------
+    x, out : ndarray of float32, shape (rows, size)
+        Contiguous; they do not overlap.
+    signs : ndarray of float32, shape (size, size)
+        +1 and -1; `size` is a power of two.
+    """
+    size = len(signs)
+    if not _blas_adds_in_order(size):
+        add_in_order(x, signs, out)
+        return
+    rows = _ELEMENTS // size
+    whole = len(x) - len(x) % rows
+    for i in range(0, whole, rows):
+        np.matmul(x[i : i + rows], signs, out=out[i : i + rows])
+    if whole < len(x):  # fill up with whatever the buffer holds: rows do not mix
+        padded, sums = _BUFFERS.take("padded", (2, rows, size), np.float32)
+        padded[: len(x) - whole] = x[whole:]
+        np.matmul(padded, signs, out=sums)
+        out[whole:] = sums[: len(x) - whole]
+
+
+def add_in_order(x: Singles, signs: Singles, out: Singles) -> None:
+    """Write ``x @ signs`` to `out`: the definition, for all rows at once."""
+    terms = np.ascontiguousarray(x.T)
+    sums = np.zeros(terms.shape, np.float32)
+    signed = np.empty_like(sums)
+    for term, sign in zip(terms, signs, strict=True):
+        np.multiply(sign[:, np.newaxis], term, out=signed)
+        sums += signed
+    out[...] = sums.T
+
+
+@lru_cache
+def _blas_adds_in_order(size: int) -> bool:
+    """Whether a product of the one shape has the bits of the definition."""
+    rows = _ELEMENTS // size
+    random = np.random.Generator(np.random.Philox(0))
+    exponents = random.integers(-_SPREAD, 0, (rows, size))
+    x = np.ldexp(random.standard_normal((rows, size), np.float32), exponents)
+    x[::8] = np.ldexp(x[::8], -140)  # subnormals, which some kernels flush
+    x[1::8] = -0.0
+    index = np.arange(size)
+    parity = np.bitwise_count(index[:, np.newaxis] & (index + 1)) & 1
+    signs = np.where(parity, np.float32(-1), np.float32(1))
+    got, expected = np.empty_like(x), np.empty_like(x)
+    np.matmul(x, signs, out=got)
+    add_in_order(x, signs, expected)
+    return np.array_equal(got.view(np.uint32), expected.view(np.uint32))

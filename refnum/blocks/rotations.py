@@ -1,0 +1,185 @@
+"""One chunk of runs rotated, in each of the arithmetics that a rotation may have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from math import sqrt
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from refnum.blocks.in_order import product_in_order
+from refnum.blocks.sylvester import (
+    Span,
+    butterflies,
+    butterflies_of_runs,
+    rotate_carefully,
+    rotate_fast,
+    round_significand,
+    span_of,
+    swap_runs,
+    sylvester,
+)
+from refnum.formats import FP32, Format, round_to
+
+__all__ = ["ARITHMETICS", "EXACT_CHUNK", "Arithmetic", "Flips"]
+
+Singles = npt.NDArray[np.float32]
+Flips = tuple[Singles | None, bool]
+"""The signs, and whether they come first."""
+
+EXACT_CHUNK = 1 << 15  # elements at a time, whose two buffers of float64 stay in L2
+_BUTTERFLY_CHUNK = 1 << 17  # the same of float32
+_SEQUENTIAL_CHUNK = 1 << 14  # elements that a product has read when they are scaled
+_WIDEST_SUM = 32  # terms in index order; butterflies join longer runs
+_HALVINGS = 5  # of the smallest sum, at most: 1 / sqrt(1024)
+
+
+class Arithmetic(NamedTuple):
+    """How runs are rotated."""
+
+    rotate: Callable[[npt.NDArray[Any], Flips, Any, Format | None, Singles], None]
+    """From a chunk, shape (runs, size), and two buffers like it, to the results."""
+    precision: type[np.floating[Any]]
+    """The type of the buffers."""
+    chunk: Callable[[int], int]
+    """Elements at a time, by the size of a run."""
+
+
+def _rotate_exact(
+    chunk: npt.NDArray[Any],
+    flips: Flips,
+    buffers: npt.NDArray[Any],
+    target: Format | None,
+    out: npt.NDArray[np.float32],
+) -> None:
+    """Write the rotations of `chunk`, shape (runs, size), to `out`."""
+    signs, signs_first = flips
+    x, spare = buffers
+    span = span_of(chunk, spare.view(np.uint8).reshape(-1)[: chunk.nbytes])
+    np.copyto(x, chunk)
+    if signs is not None and signs_first:
+        x *= signs
+    fast = rotate_fast(x, spare, span) if span else None
+    values: npt.NDArray[np.floating[Any]]  # (outer, runs, inner)
+    values = rotate_carefully(x)[np.newaxis] if fast is None else fast
+    if signs is not None and not signs_first:
+        values *= signs.reshape(len(values), 1, -1)
+        values += 0.0  # sums of zero stay +0
+    if target is not None:
+        if target.exponent_bits == 8 and target.infinity and _is_normal(span):
+            round_significand(np.asarray(values, np.float64), target.mantissa_bits + 1)
+        else:
+            values = round_to(values, target)
+    _write(values, out)
+
+
+def _is_normal(span: Span | None) -> bool:
+    """Whether no result is subnormal in a format of float32's exponents."""
+    return span is not None and span.bottom - _HALVINGS >= FP32.emin
+
+
+def _rotate_butterfly(
+    chunk: npt.NDArray[Any],
+    flips: Flips,
+    buffers: npt.NDArray[Any],
+    target: Format | None,
+    out: npt.NDArray[np.float32],
+) -> None:
+    """Write the rotations of `chunk`, shape (runs, size), to `out`."""
+    signs, signs_first = flips
+    x, spare = buffers
+    np.copyto(x, chunk, casting="same_kind")
+    if signs is not None and signs_first:
+        x *= signs
+    x = butterflies_of_runs(x, spare)
+    x *= _root(chunk.shape[1])
+    if signs is not None and not signs_first:
+        x *= signs.reshape(len(x), 1, -1)
+    _write(x, out)
+    if target is not None:
+        out[...] = round_to(out, target)
+
+
+def _rotate_sequential(
+    chunk: npt.NDArray[Any],
+    flips: Flips,
+    buffers: Singles,
+    target: Format | None,
+    out: Singles,
+) -> None:
+    """Write the rotations of `chunk`, shape (runs, size), to `out`."""
+    size = chunk.shape[1]
+    if size > _WIDEST_SUM:
+        _rotate_wide(chunk, flips, buffers, out)
+    else:
+        x = chunk
+        if x.dtype != np.float32 or not x.flags.c_contiguous:
+            x = buffers[0]
+            np.copyto(x, chunk, casting="same_kind")
+        product_in_order(x, _signed_matrix(size, flips), out)
+    out *= _root(size)
+    if target is not None:
+        out[...] = round_to(out, target)
+
+
+def _rotate_wide(
+    chunk: npt.NDArray[Any], flips: Flips, buffers: Singles, out: Singles
+) -> None:
+    """Write sums of runs that are longer than one product makes them."""
+    signs, signs_first = flips
+    runs, size = chunk.shape
+    x, spare = buffers
+    np.copyto(x, chunk, casting="same_kind")
+    if signs is not None and signs_first:
+        x *= signs
+    rows = -1, _WIDEST_SUM
+    matrix = _signed_matrix(_WIDEST_SUM, (None, True))
+    product_in_order(x.reshape(rows), matrix, spare.reshape(rows))
+    parts = runs, size // _WIDEST_SUM, _WIDEST_SUM
+    sums, _ = butterflies(*swap_runs(spare.reshape(parts), x.reshape(parts)))
+    if signs is not None and not signs_first:
+        sums *= signs.reshape(len(sums), 1, -1)
+        sums += np.float32(0)  # sums of zero stay +0
+    _write(sums, out)
+
+
+def _signed_matrix(size: int, flips: Flips) -> Singles:
+    """Return H with its rows or columns flipped: as good as elements or sums flipped."""
+    signs, signs_first = flips
+    if signs is None:
+        return _matrix(size)
+    return _matrix(size) * (signs[:, np.newaxis] if signs_first else signs)
+
+
+@lru_cache
+def _matrix(size: int) -> Singles:
+    return sylvester(size).astype(np.float32)
+
+
+def _root(size: int) -> np.float32:
+    return np.float32(1 / sqrt(size))
+
+
+def _write(x: npt.NDArray[Any], out: npt.NDArray[np.float32]) -> None:
+    """Copy values (outer, runs, inner), each run in pieces, to (runs, size)."""
+    outer, runs, inner = x.shape
+    if 1 in (outer, runs):
+        np.copyto(out, x.reshape(out.shape), casting="same_kind")
+    else:
+        narrow = x.astype(np.float32, copy=False)
+        swap_runs(narrow, out.reshape(runs, outer, inner))
+
+
+ARITHMETICS = {
+    "exact": Arithmetic(_rotate_exact, np.float64, lambda _: EXACT_CHUNK),
+    "butterfly": Arithmetic(_rotate_butterfly, np.float32, lambda _: _BUTTERFLY_CHUNK),
+    "sequential": Arithmetic(
+        _rotate_sequential,
+        np.float32,
+        lambda size: _SEQUENTIAL_CHUNK if size <= _WIDEST_SUM else _BUTTERFLY_CHUNK,
+    ),
+}
+"""By the names that a user gives."""
