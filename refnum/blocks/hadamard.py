@@ -112,7 +112,7 @@ def hadamard(
         return _as_it_lies(array, axis, width, flips, target)
     out = np.empty(moved.shape, np.float32)
     runs, start = out.reshape(-1, width), 0
-    most = way.chunk(width)
+    most = way.chunk
     buffers = _BUFFERS.take("both", (2, min(most, max(array.size, 1))), way.precision)
     native = array.dtype.newbyteorder("=")
     flat = moved.reshape(-1) if moved.flags.c_contiguous else moved

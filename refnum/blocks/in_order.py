@@ -3,7 +3,7 @@
 A sum of float32 in index order starts from +0 and rounds after each term. Terms are
 ``x * +1`` or ``x * -1``, exact, so that a fused multiplication and addition rounds alike.
 
-Most kernels of a BLAS add in this order, but none promises to. Hence all products have
+Many kernels of a BLAS add in this order, but none promises to. Hence all products have
 one shape, for which BLAS is asked once whether it gives the bits of the definition, on
 numbers that any other order rounds differently. Where it does not, the definition is
 computed as it stands.
@@ -25,6 +25,7 @@ Singles = npt.NDArray[np.float32]
 _ELEMENTS = 1 << 14  # of one product: in and out stay in L2
 _SPREAD = 24  # binades of the numbers that an order is told by
 _BUFFERS = Buffers()
+_Step = tuple[int, int, np.ufunc]
 
 
 def product_in_order(x: Singles, signs: Singles, out: Singles) -> None:
@@ -53,14 +54,38 @@ def product_in_order(x: Singles, signs: Singles, out: Singles) -> None:
 
 
 def add_in_order(x: Singles, signs: Singles, out: Singles) -> None:
-    """Write ``x @ signs`` to `out`: the definition, for all rows at once."""
-    terms = np.ascontiguousarray(x.T)
-    sums = np.zeros(terms.shape, np.float32)
-    signed = np.empty_like(sums)
-    for term, sign in zip(terms, signs, strict=True):
-        np.multiply(sign[:, np.newaxis], term, out=signed)
-        sums += signed
+    """Write ``x @ signs`` to `out` by additions in index order, for all rows at once.
+
+    Columns of signs that begin alike share their sums until they part.
+    """
+    terms = _BUFFERS.take("terms", (len(signs), len(x)), np.float32)
+    np.copyto(terms, x.T)
+    sums = _BUFFERS.take("sums", terms.shape, np.float32)
+    for k, steps in enumerate(_steps(signs.tobytes(), len(signs))):
+        for before, after, apply in steps:
+            apply(sums[before] if k else np.float32(0), terms[k], out=sums[after])
     out[...] = sums.T
+
+
+@lru_cache(maxsize=16)
+def _steps(signs: bytes, size: int) -> list[list[_Step]]:
+    """Return, term by term, which sums are made: from which, to which, and how.
+
+    The first column of those that begin alike has their sum.
+    """
+    columns = np.frombuffer(signs, np.float32).reshape(size, size).T.tolist()
+    before, steps = [0] * size, list[list[_Step]]()
+    for k in range(size):
+        starts = [tuple(column[: k + 1]) for column in columns]
+        after = [starts.index(start) for start in starts]
+        made: list[_Step] = [
+            (before[j], j, np.add if columns[j][k] > 0 else np.subtract)
+            for j in sorted(set(after))
+        ]
+        made.sort(key=lambda step: step[0] == step[1])  # others read before it changes
+        steps.append(made)
+        before = after
+    return steps
 
 
 @lru_cache

@@ -32,7 +32,7 @@ Flips = tuple[Singles | None, bool]
 
 EXACT_CHUNK = 1 << 15  # elements at a time, whose two buffers of float64 stay in L2
 _BUTTERFLY_CHUNK = 1 << 17  # the same of float32
-_SEQUENTIAL_CHUNK = 1 << 14  # elements that a product has read when they are scaled
+_SEQUENTIAL_CHUNK = 1 << 18  # for many rows, where sums are made by additions
 _WIDEST_SUM = 32  # terms in index order; butterflies join longer runs
 _HALVINGS = 5  # of the smallest sum, at most: 1 / sqrt(1024)
 
@@ -44,8 +44,8 @@ class Arithmetic(NamedTuple):
     """From a chunk, shape (runs, size), and two buffers like it, to the results."""
     precision: type[np.floating[Any]]
     """The type of the buffers."""
-    chunk: Callable[[int], int]
-    """Elements at a time, by the size of a run."""
+    chunk: int
+    """Elements at a time."""
 
 
 def _rotate_exact(
@@ -174,12 +174,8 @@ def _write(x: npt.NDArray[Any], out: npt.NDArray[np.float32]) -> None:
 
 
 ARITHMETICS = {
-    "exact": Arithmetic(_rotate_exact, np.float64, lambda _: EXACT_CHUNK),
-    "butterfly": Arithmetic(_rotate_butterfly, np.float32, lambda _: _BUTTERFLY_CHUNK),
-    "sequential": Arithmetic(
-        _rotate_sequential,
-        np.float32,
-        lambda size: _SEQUENTIAL_CHUNK if size <= _WIDEST_SUM else _BUTTERFLY_CHUNK,
-    ),
+    "exact": Arithmetic(_rotate_exact, np.float64, EXACT_CHUNK),
+    "butterfly": Arithmetic(_rotate_butterfly, np.float32, _BUTTERFLY_CHUNK),
+    "sequential": Arithmetic(_rotate_sequential, np.float32, _SEQUENTIAL_CHUNK),
 }
 """By the names that a user gives."""
