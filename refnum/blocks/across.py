@@ -16,6 +16,7 @@ from math import ldexp, sqrt
 import numpy as np
 import numpy.typing as npt
 
+from refnum._buffers import Buffers
 from refnum.blocks.sylvester import (
     Span,
     rotate_carefully,
@@ -33,6 +34,7 @@ Doubles = npt.NDArray[np.float64]
 MOST_NARROW = 16
 """Bits of a significand that float32 has eight more of, or more."""
 
+_BUFFERS = Buffers()
 _SIGNIFICAND = 53  # bits of a float64
 _WIDEST_PRODUCT = 16  # beyond, butterflies cost less than BLAS
 _NEAR = 2  # units of float32's last place
@@ -64,7 +66,8 @@ def rotate_slabs(
     slabs, size, columns = x.shape
     high = max(1, chunk // (size * columns))
     wide = columns if high > 1 or size * columns <= chunk else max(1, chunk // size)
-    buffers = np.empty((2, min(high, slabs) * size * wide), np.float64)
+    elements = min(high, slabs) * size * wide
+    buffers = _BUFFERS.take("both", (2, elements), np.float64)
     unsure = np.zeros((slabs, columns), np.bool_)
     for i in range(0, slabs, high):
         for j in range(0, columns, wide):

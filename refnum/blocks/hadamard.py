@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from refnum._buffers import Buffers
 from refnum.blocks.across import MOST_NARROW, rotate_slabs
-from refnum.blocks.rotations import ARITHMETICS, EXACT_CHUNK, Flips
+from refnum.blocks.rotations import ARITHMETICS, Flips
 from refnum.blocks.signs import as_size
 from refnum.formats import Format, format
 
@@ -25,6 +25,7 @@ __all__ = ["hadamard"]
 
 _ORDERS = ("signs_first", "signs_last")
 _BUFFERS = Buffers()
+_NARROW_CHUNK = 1 << 17  # elements at a time: many calls for each
 _MOST_BITS = 24  # the widest significand that a stand-in rounds to rightly
 
 
@@ -152,7 +153,7 @@ def _as_it_lies(
     shape = laid.size // (size * (after := prod(laid.shape[place + 1 :]))), size, after
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         rotate_slabs(
-            laid.reshape(shape), *flips, target, EXACT_CHUNK, out.reshape(shape)
+            laid.reshape(shape), *flips, target, _NARROW_CHUNK, out.reshape(shape)
         )
     return out
 

@@ -24,13 +24,13 @@ from refnum.blocks.sylvester import (
 )
 from refnum.formats import FP32, Format, round_to
 
-__all__ = ["ARITHMETICS", "EXACT_CHUNK", "Arithmetic", "Flips"]
+__all__ = ["ARITHMETICS", "Arithmetic", "Flips"]
 
 Singles = npt.NDArray[np.float32]
 Flips = tuple[Singles | None, bool]
 """The signs, and whether they come first."""
 
-EXACT_CHUNK = 1 << 15  # elements at a time, whose two buffers of float64 stay in L2
+_EXACT_CHUNK = 1 << 15  # elements at a time, whose two buffers of float64 stay in L2
 _BUTTERFLY_CHUNK = 1 << 17  # the same of float32
 _SEQUENTIAL_CHUNK = 1 << 18  # for many rows, where sums are made by additions
 _WIDEST_SUM = 32  # terms in index order; butterflies join longer runs
@@ -174,7 +174,7 @@ def _write(x: npt.NDArray[Any], out: npt.NDArray[np.float32]) -> None:
 
 
 ARITHMETICS = {
-    "exact": Arithmetic(_rotate_exact, np.float64, EXACT_CHUNK),
+    "exact": Arithmetic(_rotate_exact, np.float64, _EXACT_CHUNK),
     "butterfly": Arithmetic(_rotate_butterfly, np.float32, _BUTTERFLY_CHUNK),
     "sequential": Arithmetic(_rotate_sequential, np.float32, _SEQUENTIAL_CHUNK),
 }
