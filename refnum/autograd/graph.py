@@ -10,7 +10,6 @@ is *freed* as the walk goes: each node forgets what it kept once it was used.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -105,11 +104,12 @@ class Node:
             vjp, slots = plan.calls[0]
             return vjp(gradient, *[saved[k] for k in slots])  # type: ignore[no-any-return]
         parts = []
-        for vjp, slots in plan.calls:
+        for vjp, slots in reversed(plan.calls):  # the first goes on: it is in the cache
             if slots:
                 parts.append(vjp(gradient, *[saved[k] for k in slots]))
             else:
                 parts.append(vjp(gradient))
+        parts.reverse()
         return parts
 
     def free(self) -> None:
@@ -155,7 +155,7 @@ def propagate(
                     node.gradient = _read_only(_sum(node.gradient, total))
                 continue
             if node.numerics is not mode.numerics:
-                mode = replace(surroundings, numerics=node.numerics)
+                mode = surroundings._replace(numerics=node.numerics)
                 MODE.set(mode)
             parents = node.parents
             if total is None:  # reached, but through nothing that has a gradient

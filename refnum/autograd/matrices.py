@@ -11,7 +11,7 @@ from refnum.autograd.numerics import product_of
 from refnum.autograd.operation import Operation
 from refnum.autograd.operators import OPERATIONS
 from refnum.autograd.shaping import expand_dims, reshape, squeeze, swapaxes
-from refnum.autograd.tensor import plain
+from refnum.autograd.tensor import Tensor, plain
 from refnum.products import Accumulator
 
 __all__ = ["linear", "matmul"]
@@ -21,9 +21,20 @@ _product: Operation = Operation(
     product_of,
     "a b",
     "accumulator",
-    a=lambda g, b, accumulator: _product(g, swapaxes(b, -1, -2), accumulator),
-    b=lambda g, a, accumulator: _product(swapaxes(a, -1, -2), g, accumulator),
+    a=lambda g, b, accumulator: _times(g, _turned(b), accumulator),
+    b=lambda g, a, accumulator: _times(_turned(a), g, accumulator),
 )
+
+
+def _times(a: Any, b: Any, accumulator: Accumulator | None) -> Any:
+    """Return the product; of arrays without the cost of a call of the operation."""
+    if isinstance(a, Tensor) or isinstance(b, Tensor):
+        return _product(a, b, accumulator)
+    return product_of(a, b, accumulator)
+
+
+def _turned(x: Any) -> Any:
+    return swapaxes(x, -1, -2) if isinstance(x, Tensor) else x.swapaxes(-1, -2)
 
 
 def matmul(

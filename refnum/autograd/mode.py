@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from refnum.products import EXACT, Accumulator
 
@@ -69,8 +69,7 @@ REPRODUCIBLE = Numerics("reproducible", accumulator=EXACT, portable=True)
 FAST = Numerics("fast", accumulator=None, portable=False)
 
 
-@dataclass(frozen=True)
-class Mode:
+class Mode(NamedTuple):
     """All that surrounds an operation."""
 
     recording: bool = True
@@ -84,7 +83,7 @@ MODE: ContextVar[Mode] = ContextVar("MODE", default=Mode())  # noqa: B039 frozen
 
 @contextmanager
 def _changed(**fields: Any) -> Iterator[None]:
-    token = MODE.set(replace(MODE.get(), **fields))
+    token = MODE.set(MODE.get()._replace(**fields))
     try:
         yield
     finally:

@@ -61,7 +61,7 @@ def total_of(x: Any, axis: _Axis = None, keepdims: bool = False) -> Any:
     if _portable(x):
         elementary = import_module("refnum.elementary")
         return elementary.sum(x, axis=axis, keepdims=keepdims)
-    return np.sum(x, axis=axis, keepdims=keepdims)
+    return np.add.reduce(x, axis, keepdims=keepdims)  # type: ignore[call-overload]
 
 
 def power_of(x: Any, y: Any) -> Any:

@@ -47,6 +47,10 @@ def axes_of(x: Any, axis: _Axis, *, filled: bool = False) -> _Axes:
 def spread(g: Any, shape: tuple[int, ...], axes: _Axes) -> Any:
     """Return what was reduced, repeated along the axes that it lost."""
     kept = tuple(1 if k in axes else n for k, n in enumerate(shape))
+    if isinstance(g, np.ndarray | np.generic):  # spelled out, as products need it
+        out = np.empty(shape, g.dtype)
+        out[...] = g.reshape(kept)
+        return out
     return broadcast_to(reshape(g, kept), shape)
 
 
