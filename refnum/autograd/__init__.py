@@ -7,6 +7,7 @@ Those stand in tables: `arithmetic`, `activations`, `reductions`, `shaping`, `in
 finite differences. Which arithmetic all of it uses is a choice: see `Numerics`.
 """
 
+from refnum._buffers import keep_freed_memory
 from refnum.autograd.activations import (
     erf,
     gelu,
@@ -50,7 +51,6 @@ from refnum.autograd.differentiate import gradients
 from refnum.autograd.images import avg_pool2d, conv2d, max_pool2d
 from refnum.autograd.indexing import embedding, scatter_add, take, take_along_axis
 from refnum.autograd.matrices import linear, matmul
-from refnum.autograd.memory import keep_freed_memory
 from refnum.autograd.mode import (
     FAST,
     REPRODUCIBLE,
