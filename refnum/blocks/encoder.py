@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -10,14 +11,23 @@ import numpy.typing as npt
 from refnum.blocks.block_format import BlockFormat
 from refnum.blocks.laid import Laid
 from refnum.blocks.maxima import block_maxima
-from refnum.blocks.rounding import RoundingSpace, grid_of, round_scaled
-from refnum.blocks.scaling import Codes, Singles, scale_blocks
+from refnum.blocks.rounding import (
+    RoundingSpace,
+    grid_of,
+    round_on_grids,
+    round_scaled,
+)
+from refnum.blocks.scaling import Codes, Scales, Singles, scale_blocks
 from refnum.blocks.slabs import Piece, Slabs
 from refnum.blocks.tangents import Workspace, encode_scaled, tangents_of
 from refnum.formats import Format, decode, encode, round_to
 from refnum.formats.tables import pair_table, value_table
 
 __all__ = ["Encoder", "Found", "look_up", "spread"]
+
+_ONE, _FRACTION = np.uint32(0x3F800000), np.uint32(0x007FFFFF)
+_MIDDLE = np.uint32(60 << 23)  # exponents of scales, from -60 to 60
+_Kind = TypeVar("_Kind", bound=np.generic)
 
 Floats = npt.NDArray[np.floating[Any]]
 Words = npt.NDArray[np.unsignedinteger[Any]]
@@ -26,13 +36,23 @@ Words = npt.NDArray[np.unsignedinteger[Any]]
 class Found(NamedTuple):
     """The scales of a part, and what its scaled values are like."""
 
-    codes: Codes
-    factors: Singles
+    scales: Scales
     largest: float
     """The largest scaled magnitude, within bounds; NaN if there is one."""
     has_nan: bool
     bound: np.float32 | None
     """What scaled magnitudes must be cut down to: far beyond the largest element."""
+    is_zero: npt.NDArray[np.bool_]
+    """Which blocks hold nothing but zeros."""
+
+
+class Grids(NamedTuple):
+    """The values that blocks can have, where scales are powers of two."""
+
+    smallest: npt.NDArray[np.uint32]
+    """The bits of each block's smallest normal value."""
+    largest: npt.NDArray[np.uint32] | None
+    """Those of its largest, if elements may lie beyond."""
 
 
 class Encoder:
@@ -50,12 +70,22 @@ class Encoder:
         self._fmt = fmt
         self._tangents = tangents_of(fmt.element, fmt.element_cast)
         self._grid = grid_of(fmt.element, fmt.element_cast)
-        self._work = Workspace(size, self._tangents.largest if self._tangents else 0)
-        self._space: RoundingSpace | None = None
+        self._size = size
         limits = [way.limit for way in (self._tangents, self._grid) if way is not None]
         # Greater values saturate as this one does, if they are finite.
         self._bound = np.nextafter(np.float32(min(limits, default=0)), np.float32(0))
         self._apply = np.divide if fmt.rule.arithmetic.divides else np.multiply
+        self._is_plain = fmt.tensor_scale is None and fmt.convention == "decode"
+
+    @cached_property
+    def _work(self) -> Workspace:
+        largest = self._tangents.largest if self._tangents else 0
+        return Workspace(self._size, largest)
+
+    @cached_property
+    def _space(self) -> RoundingSpace:
+        assert self._grid is not None
+        return RoundingSpace(self._work.scaled.size, self._grid)
 
     def scales(self, laid: Laid, part: Piece, inside: Slabs) -> Found:
         """Return the scales of a part."""
@@ -73,7 +103,7 @@ class Encoder:
         bound = None
         if self._bound < largest < np.inf and self._bound:
             largest, bound = float(self._bound), self._bound
-        return Found(found.codes, found.factors, largest, has_nan, bound)
+        return Found(found, largest, has_nan, bound, maxima == 0)
 
     def makes_codes(self, found: Found) -> bool:
         """Whether tangents give the codes of a part."""
@@ -83,13 +113,46 @@ class Encoder:
         """Whether sums round the values of a part."""
         return self._grid is not None and found.largest < self._grid.limit
 
+    def grids(self, found: Found, values: Singles) -> Grids | None:
+        """Return the grids of blocks whose scales have these values.
+
+        None if they are no powers of two in the middle of float32's range: no scaled
+        value, grid or sum there is subnormal or overflows, and so a value rounded on
+        the grid of its block is what the scaled one would give.
+        """
+        grid = self._grid
+        if grid is None or not self._is_plain or not self.rounds(found):
+            return None
+        bits = np.where(found.is_zero, np.float32(1), values).view(np.uint32)
+        exponents = bits - _ONE  # wraps below 1
+        powers = not (bits & _FRACTION).any()
+        middle = ((exponents + _MIDDLE) <= 2 * _MIDDLE).all()
+        taken = values if self._apply is np.divide else 1 / values
+        if not (powers and middle and np.array_equal(found.scales.factors, taken)):
+            return None
+        smallest = exponents + np.float32(grid.smallest).view(np.uint32)
+        if found.largest <= grid.largest:
+            return Grids(smallest, None)
+        return Grids(smallest, exponents + np.float32(grid.largest).view(np.uint32))
+
+    def round_on(
+        self, grids: Grids, x: Singles, piece: Piece, width: int, out: Singles
+    ) -> None:
+        """Write a piece of values, each rounded on the grid of its block, to `out`."""
+        assert self._grid is not None
+        largest = None
+        if grids.largest is not None:
+            largest = spread(grids.largest, piece, width)
+        smallest = spread(grids.smallest, piece, width)
+        round_on_grids(x, smallest, largest, self._grid.mantissa_bits, out)
+
     def scaled(self, x: Singles, piece: Piece, found: Found, width: int) -> Singles:
         """Return a piece of `x` times (or over) the factors of its blocks."""
         some = x[piece.elements]
         if some.size > self._work.scaled.size:
             self._work.scaled = np.empty(some.size, np.float32)
         y = self._work.scaled[: some.size].reshape(some.shape)
-        self._apply(some, spread(found.factors, piece, width), out=y)
+        self._apply(some, spread(found.scales.factors, piece, width), out=y)
         if found.has_nan:  # of two NaNs, machines keep the one or the other
             np.copyto(y, some, where=np.isnan(some))
         if found.bound is not None:
@@ -137,20 +200,17 @@ class Encoder:
 
     def _write_rounded(self, y: Singles, found: Found, out: Singles) -> None:
         assert self._grid is not None
-        if self._space is None:
-            self._space = RoundingSpace(len(self._work.sums[0]), self._grid)
         beyond = found.largest > self._grid.largest
         round_scaled(y.reshape(-1), self._grid, self._space, beyond, out.reshape(-1))
 
 
-def spread(blocks: Floats, piece: Piece, width: int) -> Floats:
+def spread(blocks: npt.NDArray[_Kind], piece: Piece, width: int) -> npt.NDArray[_Kind]:
     """Return what belongs to blocks, once for each column of a piece."""
     some = blocks[piece.blocks]
     columns = piece.elements[2].stop - piece.elements[2].start
     if width == 1 or columns < width:
         return some[:, np.newaxis]
-    each: Floats = np.repeat(some, width).reshape(len(some), 1, columns)
-    return each
+    return np.repeat(some, width).reshape(len(some), 1, columns)
 
 
 def look_up(codes: Codes, fmt: Format, out: Floats) -> None:

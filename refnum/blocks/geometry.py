@@ -52,9 +52,10 @@ class Geometry:
         ValueError
             If the axis does not exist, or a tile needs a second one.
         """
-        if not isinstance(axis, SupportsIndex):
-            raise TypeError(f"axis must be an integer, not {axis!r}")
-        axis = operator.index(axis)
+        try:
+            axis = operator.index(axis)
+        except TypeError:
+            raise TypeError(f"axis must be an integer, not {axis!r}") from None
         if not shape:
             raise ValueError("a scalar has no axis to block; one dimension is needed")
         if not -len(shape) <= axis < len(shape):

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from refnum.blocks.block_format import BlockFormat
 from refnum.blocks.encoder import Encoder, look_up, spread
 from refnum.blocks.laid import Laid
-from refnum.blocks.scaling import Codes, Singles, scale_values
+from refnum.blocks.scaling import Codes, Singles, prescaled, scale_values
 from refnum.blocks.slabs import Piece, Slabs
 from refnum.formats import Format, decode
 from refnum.formats.arguments import as_random
@@ -46,7 +46,7 @@ def encode_slabs(
         bits = None if random is None else random[part.elements]
         inside = slabs.inside(part)
         found = encoder.scales(laid, part, inside)
-        scales[part.blocks] = found.codes
+        scales[part.blocks] = found.scales.codes
         for piece in inside.pieces(_PIECE):
             y = encoder.scaled(some, piece, found, slabs.width)
             own = None if bits is None else bits[piece.elements]
@@ -65,12 +65,17 @@ def round_slabs(laid: Laid, fmt: BlockFormat, random: Words | None) -> Singles:
         bits = None if random is None else random[part.elements]
         inside = slabs.inside(part)
         found = encoder.scales(laid, part, inside)
-        values = scale_values(found.codes, fmt)
+        values = prescaled(found.scales.decoded, fmt)
         above = outer[part.blocks] if outer.ndim else outer
+        grids = encoder.grids(found, values)
         for piece in inside.pieces(_PIECE):
+            place = target[piece.elements]
+            if grids is not None:
+                x = some[piece.elements]
+                encoder.round_on(grids, x, piece, slabs.width, place)
+                continue
             y = encoder.scaled(some, piece, found, slabs.width)
             own = None if bits is None else bits[piece.elements]
-            place = target[piece.elements]
             encoder.round(y, own, found, place)
             _apply_scales(place, piece, slabs.width, values, above, fmt)
     return out

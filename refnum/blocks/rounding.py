@@ -1,4 +1,4 @@
-"""Scaled values rounded to elements by one sum and one difference.
+"""Values rounded to elements by one sum and one difference.
 
 The spacing of a format's values around x is that of x's binade, and no finer than that
 of the subnormals. A float32 of which the last place is that spacing pushes out, when x
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from refnum._buffers import Buffers
 from refnum.formats import Cast, Format, Saturation
 
-__all__ = ["Grid", "RoundingSpace", "grid_of", "round_scaled"]
+__all__ = ["Grid", "RoundingSpace", "grid_of", "round_on_grids", "round_scaled"]
 
 Singles = npt.NDArray[np.float32]
 Words = npt.NDArray[np.uint32]
@@ -79,15 +79,15 @@ def grid_of(fmt: Format, cast: Cast) -> Grid | None:
 
 
 class RoundingSpace:
-    """Buffers for up to `size` elements; a thread has one space at a time.
+    """Constants for up to `size` elements: arrays, as scalars are slower.
 
-    Constants are arrays, as scalars are slower.
+    A thread has one space at a time.
     """
 
     def __init__(self, size: int, grid: Grid) -> None:
-        names = "powers", "signs", "smallest", "largest"
+        names = "smallest", "largest"
         arrays = (_BUFFERS.take(name, (size,), np.uint32) for name in names)
-        self.powers, self.signs, self.smallest, self.largest = arrays
+        self.smallest, self.largest = arrays
         self.smallest.fill(_bits(grid.smallest))
         self.largest.fill(_bits(grid.largest))
 
@@ -102,19 +102,36 @@ def round_scaled(
     saturates : bool
         Whether values may lie beyond the largest element.
     """
-    size, bits, rounded = y.size, y.view(np.uint32), out.view(np.uint32)
-    powers, signs = space.powers[:size], space.signs[:size]
-    np.bitwise_and(bits, _EXPONENT, out=powers)
-    np.maximum(powers, space.smallest[:size], out=powers)
-    addends = powers.view(np.float32)
-    addends *= np.float32(1.5 * 2.0 ** (23 - grid.mantissa_bits))
-    np.bitwise_and(bits, _SIGN, out=signs)
-    np.add(y, addends, out=out)
+    largest = space.largest[: y.size] if saturates else None
+    round_on_grids(y, space.smallest[: y.size], largest, grid.mantissa_bits, out)
+
+
+def round_on_grids(
+    x: Singles, smallest: Words, largest: Words | None, mantissa_bits: int, out: Singles
+) -> None:
+    """Write values, each rounded on a grid of its own, to `out`.
+
+    Parameters
+    ----------
+    smallest, largest : ndarray of uint32
+        The bits of each grid's smallest normal and largest value, which broadcast to
+        the shape of `x`; no value of `x` lies beyond a `largest` of None.
+    mantissa_bits : int
+        Fraction bits of all grids.
+    """
+    bits, rounded = x.view(np.uint32), out.view(np.uint32)
+    spare = _BUFFERS.take("spare", x.shape, np.uint32)
+    np.bitwise_and(bits, _EXPONENT, out=spare)
+    np.maximum(spare, smallest, out=spare)
+    addends = spare.view(np.float32)
+    addends *= np.float32(1.5 * 2.0 ** (23 - mantissa_bits))
+    np.add(x, addends, out=out)
     np.subtract(out, addends, out=out)
-    if saturates:
+    if largest is not None:
         np.bitwise_and(rounded, _MAGNITUDE, out=rounded)
-        np.minimum(rounded, space.largest[:size], out=rounded)
-    np.bitwise_or(rounded, signs, out=rounded)  # of zeros too
+        np.minimum(rounded, largest, out=rounded)
+    np.bitwise_and(bits, _SIGN, out=spare)
+    np.bitwise_or(rounded, spare, out=rounded)  # of zeros too
 
 
 def _bits(x: float) -> int:

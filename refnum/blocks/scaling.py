@@ -15,8 +15,8 @@ from refnum.formats import decode, encode
 __all__ = [
     "Scales",
     "block_statistic",
-    "factors_of",
     "largest",
+    "prescaled",
     "scale_blocks",
     "scale_values",
     "split_flags",
@@ -30,9 +30,20 @@ _MAGNITUDE = np.uint32(0x7FFFFFFF)
 
 @dataclass(frozen=True)
 class Scales:
-    """The scales of some blocks, and what their values are multiplied by."""
+    """The scales of some blocks, and what their values are multiplied by.
+
+    Parameters
+    ----------
+    codes : ndarray, shape (blocks,)
+        Scale codes.
+    decoded : ndarray of float32, shape (blocks,)
+        The numbers they stand for.
+    factors : ndarray of float32, shape (blocks,)
+        What values are multiplied or divided by.
+    """
 
     codes: Codes
+    decoded: Singles
     factors: Singles
 
 
@@ -96,15 +107,15 @@ def scale_blocks(statistic: Singles, reference: Singles, fmt: BlockFormat) -> Sc
         if rule.replace_zero is not None:
             least = encode(rule.replace_zero, fmt.scale)
             codes = np.where(codes == 0, least, codes)
-        return Scales(codes, factors_of(codes, statistic, reference, fmt))
+        decoded = np.asarray(decode(codes, fmt.scale), np.float32)
+        return Scales(codes, decoded, _factors_of(decoded, statistic, reference, fmt))
 
 
-def factors_of(
-    codes: Codes, statistic: Singles, reference: Singles, fmt: BlockFormat
+def _factors_of(
+    values: Singles, statistic: Singles, reference: Singles, fmt: BlockFormat
 ) -> Singles:
     """Return what each block's values are multiplied or divided by."""
     rule = fmt.rule
-    values = decode(codes, fmt.scale)
     if rule.zero_scale_as is not None:
         values = np.where(values == 0, np.float32(rule.zero_scale_as), values)
     with np.errstate(all="ignore"):
@@ -117,7 +128,11 @@ def factors_of(
 
 def scale_values(codes: Codes, fmt: BlockFormat) -> Singles:
     """Return what codes are multiplied (or divided) by, before the tensor scale."""
-    values = decode(codes, fmt.scale)
+    return prescaled(np.asarray(decode(codes, fmt.scale), np.float32), fmt)
+
+
+def prescaled(values: Singles, fmt: BlockFormat) -> Singles:
+    """Return what `scale_values` does, from the numbers that codes stand for."""
     if fmt.prescale != 1.0:
         share = np.float32(1) / np.float32(fmt.prescale)
         values = values / share if fmt.convention == "encode" else values * share

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import lru_cache
 
 from refnum.formats.format import Format
 
@@ -238,6 +239,7 @@ class Cast:
                 f"deterministic rounding {self.rounding.value}"
             )
 
+    @lru_cache(maxsize=1024)  # noqa: B019 casts are few, and small
     def resolve(self, fmt: Format) -> Cast:
         """Return the cast to `fmt` itself: no exceptions, no default saturation.
 

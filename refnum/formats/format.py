@@ -162,29 +162,29 @@ class Format:
             and self.nan is not NaNCodes.NEGATIVE_ZERO
         )
 
-    @property
+    @cached_property
     def max(self) -> float:
         """Largest finite value."""
         return self._magnitude(self.max_code)
 
-    @property
+    @cached_property
     def smallest_normal(self) -> float:
         """Smallest positive value of full precision (of an integer: its unit)."""
         if self.exponent_bits == 0:
             return self._magnitude(1)
         return self._magnitude(self.zero << self.mantissa_bits)
 
-    @property
+    @cached_property
     def smallest_subnormal(self) -> float:
         """Smallest positive value; the smallest normal one without subnormals."""
         return self._magnitude(1) if self.zero else self.smallest_normal
 
-    @property
+    @cached_property
     def emax(self) -> int:
         """Exponent of the largest power of two: ``floor(log2(max))``."""
         return int(np.frexp(self.max)[1]) - 1
 
-    @property
+    @cached_property
     def emin(self) -> int:
         """Exponent of the smallest normal value."""
         return int(np.frexp(self.smallest_normal)[1]) - 1
