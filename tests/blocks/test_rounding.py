@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import refnum as rn
-from refnum import Cast, Rounding
+from refnum import Cast, Rounding, blocks
 from refnum.blocks.rounding import RoundingSpace, grid_of, round_scaled
 
 from ._inputs import assert_same, bits
@@ -45,6 +45,30 @@ def test_elements(fmt):
     inside = np.abs(y) <= fmt.max
     got = bits(rounded(y[inside], fmt, False))
     assert_same(got, want[inside], f"{fmt} without saturation")
+
+
+MX = [rn.MXFP4, rn.MXFP6_E2M3, rn.MXFP6_E3M2, rn.MXFP8_E4M3, rn.MXFP8_E5M2]
+RULES = [blocks.FLOOR, blocks.CEIL, blocks.EVEN, blocks.RCEIL]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+@pytest.mark.parametrize("fmt", MX, ids=str)
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("reach", [0, 50, 140])
+def test_blocks_on_their_grids(fmt, rule, axis, reach):
+    """Rounded unscaled, blocks of all sizes are what their codes stand for."""
+    fmt = replace(fmt, name="some", rule=rule)
+    x = hard_values(fmt.element, 4 * fmt.element.max)
+    x = np.resize(np.random.default_rng(0).permutation(x)[:50_000], (1600, 32))
+    powers = np.random.default_rng(1).integers(-reach, reach + 1, (1600, 1))
+    with np.errstate(over="ignore", under="ignore"):
+        x = np.ldexp(x, powers).astype(np.float32)
+    x[np.isinf(x)] = 1
+    x[::7] *= 0  # blocks of zeros of both signs
+    x = np.ascontiguousarray(x.T) if axis == 0 else x
+    got = blocks.fake_quantize(x, fmt, axis=axis)
+    want = rn.dequantize(rn.quantize(x, fmt, axis=axis))
+    assert_same(bits(got), bits(want), f"{fmt} {rule.name}")
 
 
 @pytest.mark.parametrize(
