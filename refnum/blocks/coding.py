@@ -14,12 +14,12 @@ import numpy.typing as npt
 
 from refnum.blocks.block_format import BlockFormat
 from refnum.blocks.hifloat4 import encode_levels, join_levels, split_levels
+from refnum.blocks.scale_table import scale_blocks
 from refnum.blocks.scaling import (
     Codes,
     Scales,
     Singles,
     block_statistic,
-    scale_blocks,
     scale_values,
     split_flags,
 )

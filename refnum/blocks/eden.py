@@ -21,7 +21,8 @@ from refnum.blocks.geometry import Geometry
 from refnum.blocks.outer import block_references, outer_amax, tensor_scale
 from refnum.blocks.quantize import Quantized, as_float32, must_be
 from refnum.blocks.rule import ScaleRule
-from refnum.blocks.scaling import Codes, Singles, block_statistic, scale_blocks
+from refnum.blocks.scale_table import scale_blocks
+from refnum.blocks.scaling import Codes, Singles, block_statistic
 from refnum.blocks.steps import ONE, Arithmetic, scale_is_reference, single
 from refnum.formats import E2M1, UE4M3, UE8M0, Cast, Rounding, decode, encode
 

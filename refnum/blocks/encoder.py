@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from math import isnan
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -17,15 +18,17 @@ from refnum.blocks.rounding import (
     round_on_grids,
     round_scaled,
 )
-from refnum.blocks.scaling import Codes, Scales, Singles, scale_blocks
+from refnum.blocks.scale_table import scale_blocks
+from refnum.blocks.scaling import Codes, Scales, Singles
 from refnum.blocks.slabs import Piece, Slabs
+from refnum.blocks.steps import reciprocal
 from refnum.blocks.tangents import Workspace, encode_scaled, tangents_of
 from refnum.formats import Format, decode, encode, round_to
 from refnum.formats.tables import pair_table, value_table
 
 __all__ = ["Encoder", "Found", "look_up", "spread"]
 
-_ONE, _FRACTION = np.uint32(0x3F800000), np.uint32(0x007FFFFF)
+_ONE = np.uint32(0x3F800000)
 _MIDDLE = np.uint32(60 << 23)  # exponents of scales, from -60 to 60
 _Kind = TypeVar("_Kind", bound=np.generic)
 
@@ -42,8 +45,8 @@ class Found(NamedTuple):
     has_nan: bool
     bound: np.float32 | None
     """What scaled magnitudes must be cut down to: far beyond the largest element."""
-    is_zero: npt.NDArray[np.bool_]
-    """Which blocks hold nothing but zeros."""
+    maxima: Singles
+    """The largest magnitude of each block."""
 
 
 class Grids(NamedTuple):
@@ -75,7 +78,14 @@ class Encoder:
         # Greater values saturate as this one does, if they are finite.
         self._bound = np.nextafter(np.float32(min(limits, default=0)), np.float32(0))
         self._apply = np.divide if fmt.rule.arithmetic.divides else np.multiply
-        self._is_plain = fmt.tensor_scale is None and fmt.convention == "decode"
+        self._has_powers = (
+            fmt.scale.mantissa_bits == 0
+            and fmt.rule.arithmetic.factor is reciprocal
+            and fmt.rule.zero_scale_as is None
+            and fmt.prescale == 1
+            and fmt.tensor_scale is None
+            and fmt.convention == "decode"
+        )
 
     @cached_property
     def _work(self) -> Workspace:
@@ -99,11 +109,11 @@ class Encoder:
         own = reference[part.blocks] if reference.ndim else reference
         found = scale_blocks(statistic, own, self._fmt)
         largest = float(np.max(self._apply(maxima, found.factors)))
-        has_nan = bool(np.isnan(np.max(maxima)))
+        has_nan = isnan(largest) and bool(np.isnan(np.max(maxima)))
         bound = None
         if self._bound < largest < np.inf and self._bound:
             largest, bound = float(self._bound), self._bound
-        return Found(found, largest, has_nan, bound, maxima == 0)
+        return Found(found, largest, has_nan, bound, maxima)
 
     def makes_codes(self, found: Found) -> bool:
         """Whether tangents give the codes of a part."""
@@ -116,20 +126,18 @@ class Encoder:
     def grids(self, found: Found, values: Singles) -> Grids | None:
         """Return the grids of blocks whose scales have these values.
 
-        None if they are no powers of two in the middle of float32's range: no scaled
+        None if they are not powers of two in the middle of float32's range: no scaled
         value, grid or sum there is subnormal or overflows, and so a value rounded on
         the grid of its block is what the scaled one would give.
         """
         grid = self._grid
-        if grid is None or not self._is_plain or not self.rounds(found):
+        if grid is None or not self._has_powers or not self.rounds(found):
             return None
-        bits = np.where(found.is_zero, np.float32(1), values).view(np.uint32)
-        exponents = bits - _ONE  # wraps below 1
-        powers = not (bits & _FRACTION).any()
-        middle = ((exponents + _MIDDLE) <= 2 * _MIDDLE).all()
-        taken = values if self._apply is np.divide else 1 / values
-        if not (powers and middle and np.array_equal(found.scales.factors, taken)):
-            return None
+        exponents = values.view(np.uint32) - _ONE  # wraps below 1
+        if not _in_the_middle(exponents):  # blocks of zeros may have any scale
+            exponents = np.where(found.maxima == 0, np.uint32(0), exponents)
+            if not _in_the_middle(exponents):
+                return None
         smallest = exponents + np.float32(grid.smallest).view(np.uint32)
         if found.largest <= grid.largest:
             return Grids(smallest, None)
@@ -202,6 +210,10 @@ class Encoder:
         assert self._grid is not None
         beyond = found.largest > self._grid.largest
         round_scaled(y.reshape(-1), self._grid, self._space, beyond, out.reshape(-1))
+
+
+def _in_the_middle(exponents: npt.NDArray[np.uint32]) -> bool:
+    return bool(np.max(exponents + _MIDDLE) <= 2 * _MIDDLE)
 
 
 def spread(blocks: npt.NDArray[_Kind], piece: Piece, width: int) -> npt.NDArray[_Kind]:

@@ -15,9 +15,9 @@ from refnum.formats import decode, encode
 __all__ = [
     "Scales",
     "block_statistic",
+    "compute_scales",
     "largest",
     "prescaled",
-    "scale_blocks",
     "scale_values",
     "split_flags",
 ]
@@ -83,7 +83,7 @@ def _sum_in_order(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.add.accumulate(rows, axis=1)[:, -1]
 
 
-def scale_blocks(statistic: Singles, reference: Singles, fmt: BlockFormat) -> Scales:
+def compute_scales(statistic: Singles, reference: Singles, fmt: BlockFormat) -> Scales:
     """Return the scale codes of blocks and the factors of their values.
 
     Parameters

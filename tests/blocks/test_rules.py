@@ -9,7 +9,8 @@ import pytest
 
 import refnum as rn
 from refnum import blocks
-from refnum.blocks.scaling import block_statistic, scale_blocks
+from refnum.blocks.scale_table import scale_blocks
+from refnum.blocks.scaling import block_statistic
 
 from ._inputs import assert_same
 

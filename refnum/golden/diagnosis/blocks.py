@@ -10,7 +10,8 @@ from refnum.blocks import BlockFormat, ChosenFormat, Quantized, dequantize, quan
 from refnum.blocks.coding import apply_factors
 from refnum.blocks.geometry import Geometry
 from refnum.blocks.outer import block_references, outer_amax, tensor_scale
-from refnum.blocks.scaling import block_statistic, scale_blocks
+from refnum.blocks.scale_table import scale_blocks
+from refnum.blocks.scaling import block_statistic
 from refnum.formats import BF16, FP16, encode, pack, round_to
 from refnum.golden.diagnosis.deviation import Array, Outputs
 

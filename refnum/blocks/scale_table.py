@@ -1,0 +1,72 @@
+"""Scales read from a table, where the largest magnitude alone decides them.
+
+With the `EXACT` arithmetic a magnitude, divided by a power of two, is rounded to the
+scale format; nothing else counts. As in `refnum.formats.tables`, the leading bits of a
+float32, the last of which stands for all that follow, say on which side of every value
+and midpoint of that format it lies. So they are an index, from which the code of the
+scale, its value and its factor are read.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import frexp
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from refnum.blocks.arithmetic import EXACT
+from refnum.blocks.block_format import BlockFormat
+from refnum.blocks.scaling import Scales, Singles, compute_scales
+from refnum.formats.tables import table_index
+
+__all__ = ["scale_blocks"]
+
+_SHIFT = 16  # bits that an index drops: seven of the fraction's remain
+_MOST_BITS = 4  # of a significand that is rounded to: two more, and a spare one
+_LEAST = 1 << 10  # blocks, for which a look-up is worth its table
+
+
+def scale_blocks(statistic: Singles, reference: Singles, fmt: BlockFormat) -> Scales:
+    """Return the scale codes of blocks and the factors of their values.
+
+    Parameters
+    ----------
+    statistic : ndarray of float32, shape (blocks,)
+        Each block's largest magnitude.
+    reference : ndarray of float32, shape (blocks,) or ()
+        The tensor's reference, as `Arithmetic.reference` gives it.
+    """
+    if statistic.size < _LEAST or not _has_table(fmt):
+        return compute_scales(statistic, reference, fmt)
+    index = np.empty(statistic.shape, np.uint32)
+    table_index(statistic.view(np.uint32), _SHIFT, index)
+    codes, decoded, factors = (
+        column.take(index, mode="wrap") for column in _table(fmt)
+    )
+    return Scales(codes, decoded, factors)
+
+
+@lru_cache(maxsize=64)
+def _has_table(fmt: BlockFormat) -> bool:
+    cast = fmt.rule.cast_for(fmt.element).resolve(fmt.scale)
+    first = 0 if cast.via is None else cast.via.mantissa_bits
+    significand, _ = frexp(fmt.rule.unit_of(fmt.element))
+    return (
+        fmt.rule.arithmetic is EXACT
+        and significand == 0.5
+        and fmt.rule.statistic == "amax"
+        and fmt.rule.clamp is None
+        and fmt.tensor_scale is None
+        and not cast.rounding.is_stochastic
+        and max(first, fmt.scale.mantissa_bits) <= _MOST_BITS
+    )
+
+
+@lru_cache(maxsize=16)
+def _table(fmt: BlockFormat) -> tuple[npt.NDArray[Any], ...]:
+    """Return codes, values and factors at every index."""
+    patterns = np.arange(1 << (31 - _SHIFT), dtype=np.uint32) << np.uint32(_SHIFT)
+    scales = compute_scales(patterns.view(np.float32), np.ones((), np.float32), fmt)
+    return scales.codes, scales.decoded, scales.factors
