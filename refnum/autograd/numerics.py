@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -21,6 +22,7 @@ __all__ = ["function", "power_of", "product_of", "total_of"]
 
 _Array = npt.NDArray[np.floating[Any]]
 _LARGEST_POWER = 1024  # of `elementary.power`
+_LARGE = 1 << 14  # elements
 _ROOT_HALF = math.sqrt(0.5)
 _ROOT_TWO_OVER_PI = math.sqrt(2 / math.pi)
 
@@ -61,7 +63,32 @@ def total_of(x: Any, axis: _Axis = None, keepdims: bool = False) -> Any:
     if _portable(x):
         elementary = import_module("refnum.elementary")
         return elementary.sum(x, axis=axis, keepdims=keepdims)
-    return np.add.reduce(x, axis, keepdims=keepdims)  # type: ignore[call-overload]
+    total = _total_by_blas(x, axis)
+    if total is None:
+        return np.add.reduce(x, axis, keepdims=keepdims)  # type: ignore[call-overload]
+    return np.expand_dims(total, axis) if keepdims and axis is not None else total
+
+
+def _total_by_blas(x: Any, axis: _Axis) -> Any:
+    """Return the sum of a large array along its last axis, or along all others.
+
+    A product with ones takes a third of the time of `sum`. None for other sums.
+    """
+    if getattr(x, "size", 0) < _LARGE or not x.flags.c_contiguous or axis is None:
+        return None
+    last = x.ndim - 1
+    axes = sorted(k % x.ndim for k in (axis if isinstance(axis, tuple) else (axis,)))
+    columns = x.shape[last]
+    if axes == [last]:
+        return (x.reshape(-1, columns) @ _ones(columns, x.dtype)).reshape(x.shape[:-1])
+    if axes == list(range(last)) and columns > 1:
+        return _ones(x.size // columns, x.dtype) @ x.reshape(-1, columns)
+    return None
+
+
+@lru_cache(maxsize=64)
+def _ones(count: int, dtype: np.dtype[Any]) -> _Array:
+    return np.ones(count, dtype)
 
 
 def power_of(x: Any, y: Any) -> Any:

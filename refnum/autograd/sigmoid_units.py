@@ -60,10 +60,9 @@ def _in_pieces(x: Any, usual: _Pass, portable: _Pass) -> tuple[Any, Any]:
 
 def _gelu(x: _Array, out: _Array, slope: _Array | None) -> None:
     square = x * x
-    e = square * _CUBIC
-    e += 1
+    e = square * (_CUBIC * _ROOT_TWO_OVER_PI)
+    e += _ROOT_TWO_OVER_PI
     e *= x
-    e *= _ROOT_TWO_OVER_PI
     np.tanh(e, out=e)
     below = e + 1
     below *= 0.5
