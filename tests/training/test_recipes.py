@@ -72,16 +72,16 @@ def test_upkeep_goes_on_from_a_checkpoint(name, tmp_path):
     """Gathered gradients and looks at weights are in it, and act on the weights."""
     upkeep = {
         "tetrajet": recipes.Ramping(steps=2, unit=0.25, growth=1, longest=3),
-        "tetrajet-v2": recipes.OscillationReset(0, period=6, steps=2, threshold=1.0),
+        "tetrajet-v2": recipes.OscillationReset(0, period=4, steps=2, threshold=0.25),
     }[name]
     plain = recipes.get(name)
     recipe = replace(plain, upkeep=upkeep)
     task, _ = TASKS["images"]
-    plan = replace(task.plan, steps=10, batch=128, checkpoints=1)
+    plan = replace(task.plan, steps=14, batch=128, checkpoints=1, warmup=0)
     whole = train(task, recipe, plan=plan, numerics=FAST)
 
     def stop(record):
-        if record.get("step") == 8 and "loss" in record:
+        if record.get("step") == 9 and "loss" in record:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
