@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from refnum.blocks.block_format import BlockFormat
+from refnum.blocks.grids import Grids, grids_of, has_powers
 from refnum.blocks.laid import Laid
 from refnum.blocks.maxima import block_maxima
 from refnum.blocks.rounding import (
@@ -21,15 +22,12 @@ from refnum.blocks.rounding import (
 from refnum.blocks.scale_table import scale_blocks
 from refnum.blocks.scaling import Codes, Scales, Singles
 from refnum.blocks.slabs import Piece, Slabs
-from refnum.blocks.steps import reciprocal
 from refnum.blocks.tangents import Workspace, encode_scaled, tangents_of
 from refnum.formats import Format, decode, encode, round_to
 from refnum.formats.tables import pair_table, value_table
 
 __all__ = ["Encoder", "Found", "look_up", "spread"]
 
-_ONE = np.uint32(0x3F800000)
-_MIDDLE = np.uint32(60 << 23)  # exponents of scales, from -60 to 60
 _Kind = TypeVar("_Kind", bound=np.generic)
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -47,15 +45,6 @@ class Found(NamedTuple):
     """What scaled magnitudes must be cut down to: far beyond the largest element."""
     maxima: Singles
     """The largest magnitude of each block."""
-
-
-class Grids(NamedTuple):
-    """The values that blocks can have, where scales are powers of two."""
-
-    smallest: npt.NDArray[np.uint32]
-    """The bits of each block's smallest normal value."""
-    largest: npt.NDArray[np.uint32] | None
-    """Those of its largest, if elements may lie beyond."""
 
 
 class Encoder:
@@ -78,14 +67,6 @@ class Encoder:
         # Greater values saturate as this one does, if they are finite.
         self._bound = np.nextafter(np.float32(min(limits, default=0)), np.float32(0))
         self._apply = np.divide if fmt.rule.arithmetic.divides else np.multiply
-        self._has_powers = (
-            fmt.scale.mantissa_bits == 0
-            and fmt.rule.arithmetic.factor is reciprocal
-            and fmt.rule.zero_scale_as is None
-            and fmt.prescale == 1
-            and fmt.tensor_scale is None
-            and fmt.convention == "decode"
-        )
 
     @cached_property
     def _work(self) -> Workspace:
@@ -124,24 +105,13 @@ class Encoder:
         return self._grid is not None and found.largest < self._grid.limit
 
     def grids(self, found: Found, values: Singles) -> Grids | None:
-        """Return the grids of blocks whose scales have these values.
-
-        None if they are not powers of two in the middle of float32's range: no scaled
-        value, grid or sum there is subnormal or overflows, and so a value rounded on
-        the grid of its block is what the scaled one would give.
-        """
+        """Return the grids of blocks whose scales have these values, if they serve."""
         grid = self._grid
-        if grid is None or not self._has_powers or not self.rounds(found):
+        if grid is None or not has_powers(self._fmt):
             return None
-        exponents = values.view(np.uint32) - _ONE  # wraps below 1
-        if not _in_the_middle(exponents):  # blocks of zeros may have any scale
-            exponents = np.where(found.maxima == 0, np.uint32(0), exponents)
-            if not _in_the_middle(exponents):
-                return None
-        smallest = exponents + np.float32(grid.smallest).view(np.uint32)
-        if found.largest <= grid.largest:
-            return Grids(smallest, None)
-        return Grids(smallest, exponents + np.float32(grid.largest).view(np.uint32))
+        if found.bound is not None or not self.rounds(found):
+            return None
+        return grids_of(values, found.maxima, found.largest > grid.largest, grid)
 
     def round_on(
         self, grids: Grids, x: Singles, piece: Piece, width: int, out: Singles
@@ -210,10 +180,6 @@ class Encoder:
         assert self._grid is not None
         beyond = found.largest > self._grid.largest
         round_scaled(y.reshape(-1), self._grid, self._space, beyond, out.reshape(-1))
-
-
-def _in_the_middle(exponents: npt.NDArray[np.uint32]) -> bool:
-    return bool(np.max(exponents + _MIDDLE) <= 2 * _MIDDLE)
 
 
 def spread(blocks: npt.NDArray[_Kind], piece: Piece, width: int) -> npt.NDArray[_Kind]:

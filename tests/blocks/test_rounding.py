@@ -90,3 +90,14 @@ def test_other_formats(fmt):
 )
 def test_other_casts(fields):
     assert grid_of(rn.E2M1, replace(Cast(), **fields)) is None
+
+
+def test_blocks_far_beyond_their_scale():
+    """A clamped scale leaves elements beyond any grid; they saturate all the same."""
+    rule = replace(blocks.FLOOR, name="clamped", clamp=(2.0**-20, 2.0**-10))
+    fmt = replace(rn.MXFP4, name="some", rule=rule)
+    exponents = np.arange(-144, 112)[::-1].reshape(8, 32)
+    x = np.ldexp(np.ones((8, 32), np.float32), exponents)
+    got = blocks.fake_quantize(x, fmt)
+    assert_same(bits(got), bits(rn.dequantize(rn.quantize(x, fmt))), "clamped")
+    assert np.isfinite(got).all()
