@@ -8,6 +8,7 @@ the middle of float32's range.
 from __future__ import annotations
 
 from functools import lru_cache
+from math import log2
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,6 @@ Words = npt.NDArray[np.uint32]
 Singles = npt.NDArray[np.float32]
 
 _ONE = np.uint32(0x3F800000)
-_MIDDLE = np.uint32(60 << 23)  # exponents of scales, from -60 to 60
 
 
 class Grids(NamedTuple):
@@ -57,23 +57,43 @@ def grids_of(
     Parameters
     ----------
     scales, maxima : ndarray of float32
-        Each block's scale and largest magnitude, which is small beside 2^60 scales.
+        Each block's scale and largest magnitude, which is below `grid.limit` scales.
     saturates : bool
         Whether elements may lie beyond the largest value.
     grid : Grid
         The values of elements.
     """
+    middle = _middle_of(grid)
     exponents = scales.view(np.uint32) - _ONE  # wraps below 1
-    if not _in_the_middle(exponents):  # blocks of zeros may have any scale
-        exponents = np.where(maxima == 0, np.uint32(0), exponents)
-        if not _in_the_middle(exponents):
+    if not _lie_in(middle, exponents):  # blocks of zeros may have any scale
+        exponents = np.where(maxima == 0, _bits(2.0 ** middle[0]) - _ONE, exponents)
+        if not _lie_in(middle, exponents):
             return None
-    smallest = exponents + np.float32(grid.smallest).view(np.uint32)
+    smallest = exponents + _bits(grid.smallest)
     if not saturates:
         return Grids(smallest, None)
-    return Grids(smallest, exponents + np.float32(grid.largest).view(np.uint32))
+    return Grids(smallest, exponents + _bits(grid.largest))
 
 
-def _in_the_middle(exponents: Words) -> bool:
-    """Whether all are; those of infinity and NaN are not."""
-    return bool(np.max(exponents + _MIDDLE) <= 2 * _MIDDLE)
+@lru_cache(maxsize=64)
+def _middle_of(grid: Grid) -> tuple[int, int]:
+    """Return exponents of scales for which nothing is subnormal or overflows.
+
+    From the first on, spacings are normal numbers; up to the last, the addends that
+    round values are finite.
+    """
+    spacing = grid.smallest * 2.0**-grid.mantissa_bits
+    first = max(-126, -126 - int(log2(spacing)))
+    last = min(126, 126 - 23 - int(log2(grid.limit)))
+    return first, last
+
+
+def _lie_in(middle: tuple[int, int], exponents: Words) -> bool:
+    """Whether all do; those of infinity and NaN do not."""
+    first, last = middle
+    beyond = exponents - (_bits(2.0**first) - _ONE)
+    return bool(np.max(beyond) <= (last - first) << 23)
+
+
+def _bits(x: float) -> np.uint32:
+    return np.uint32(np.float32(x).view(np.uint32))

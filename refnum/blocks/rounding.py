@@ -24,6 +24,8 @@ Words = npt.NDArray[np.uint32]
 
 _SIGN, _EXPONENT = np.uint32(0x80000000), np.uint32(0x7F800000)
 _MAGNITUDE = ~_SIGN
+_FINEST = 2.0**-100  # a spacing far above scaled values that are subnormal
+_HIGHEST = 80  # an exponent whose addend is finite, even beyond the largest value
 _BUFFERS = Buffers()
 
 
@@ -53,7 +55,8 @@ class Grid:
 def grid_of(fmt: Format, cast: Cast) -> Grid | None:
     """Return the grid of a conversion, None if it is another kind.
 
-    The format has a sign bit, a zero and fraction bits. The cast rounds to nearest even
+    The format has a sign bit, a zero and fraction bits, and its values are in the
+    middle of float32's range. The cast rounds to nearest even
     and saturates; what it does to NaN and infinity is not asked.
     """
     plain, given = Cast().resolve(fmt), cast.resolve(fmt)
@@ -70,6 +73,8 @@ def grid_of(fmt: Format, cast: Cast) -> Grid | None:
     if not floating or not fmt.mantissa_bits or fmt.bits > 8:
         return None
     spacing = fmt.smallest_subnormal
+    if spacing < _FINEST or fmt.emax > _HIGHEST:
+        return None
     return Grid(
         spacing * 2.0**fmt.mantissa_bits,
         fmt.mantissa_bits,

@@ -101,3 +101,14 @@ def test_blocks_far_beyond_their_scale():
     got = blocks.fake_quantize(x, fmt)
     assert_same(bits(got), bits(rn.dequantize(rn.quantize(x, fmt))), "clamped")
     assert np.isfinite(got).all()
+
+
+@pytest.mark.parametrize("bias", [-110, -80, -60, 60, 98, 110])
+def test_elements_at_the_ends_of_the_range(bias):
+    element = rn.Format("odd", 3, 2, bias, nan=rn.formats.NaNCodes.NONE)
+    fmt = rn.BlockFormat(element, rn.UE8M0, 32, blocks.FLOOR)
+    rng = np.random.default_rng(0)
+    for power in range(-140, 120, 20):
+        x = np.ldexp(rng.standard_normal((8, 64)), power).astype(np.float32)
+        got, want = blocks.fake_quantize(x, fmt), rn.dequantize(rn.quantize(x, fmt))
+        assert_same(bits(got), bits(want), f"bias {bias}, 2^{power}")
