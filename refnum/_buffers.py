@@ -1,7 +1,7 @@
 """Memory that is used again from call to call.
 
 Fresh pages of memory cost more than a pass over them, so temporaries are kept: per
-thread, a few arrays of at most 8 MiB. Larger ones are made anew.
+thread, some arrays of at most 8 MiB each. Larger ones are made anew.
 
 Results cannot be kept, but their memory can. The C library of Linux gives each freed
 array of more than 128 KiB back to the system, until it has seen a larger one freed; from
@@ -48,7 +48,6 @@ class Buffers(threading.local):
     """
 
     def __init__(self) -> None:
-        keep_freed_memory()
         self._kept: dict[str, npt.NDArray[np.uint8]] = {}
 
     def take(
@@ -61,6 +60,7 @@ class Buffers(threading.local):
             return np.empty(shape, kind)
         kept = self._kept.get(name)
         if kept is None or kept.size < size:
+            keep_freed_memory()
             # Powers of two: sizes that grow are not copied again and again.
             kept = np.empty(max(64, 1 << (size - 1).bit_length()), np.uint8)
             self._kept[name] = kept

@@ -65,8 +65,9 @@ def grids_of(
     """
     middle = _middle_of(grid)
     exponents = scales.view(np.uint32) - _ONE  # wraps below 1
-    if not _lie_in(middle, exponents):  # blocks of zeros may have any scale
-        exponents = np.where(maxima == 0, _bits(2.0 ** middle[0]) - _ONE, exponents)
+    if not _lie_in(middle, exponents):  # blocks of zeros have any finite scale
+        no_matter = (maxima == 0) & np.isfinite(scales)
+        exponents = np.where(no_matter, _bits(2.0 ** middle[0]) - _ONE, exponents)
         if not _lie_in(middle, exponents):
             return None
     smallest = exponents + _bits(grid.smallest)

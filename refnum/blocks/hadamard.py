@@ -61,10 +61,11 @@ def hadamard(
         stride, then one product with float32(size^-0.5), as fast-hadamard-transform.
         ``"sequential"``: float32 sums of 32 signed elements (or of the whole run) in
         index order from +0, as a float32 matrix product has them; butterflies join
-        longer runs; then the same product with float32(size^-0.5).
+        longer runs; then the same product with float32(size^-0.5). Both round `x` to
+        float32 first.
     output : Format or str, optional
         Round to this format instead of float32, to nearest even: from the exact value
-        (``BF16``: what Transformer Engine aims at), or from the butterflies' float32.
+        (``BF16``: what Transformer Engine aims at), or from the float32 of the others.
         Its significand has at most 24 bits.
     inverse : bool
         Undo the rotation with the same arguments: signs change ends.
@@ -108,13 +109,15 @@ def hadamard(
     way = ARITHMETICS[_one_of(arithmetic, "arithmetic", tuple(ARITHMETICS))]
     moved = _axis_last(array, operator.index(axis), width)
 
+    if not array.size:
+        return np.empty(array.shape, np.float32)
     flips = diagonal, first != bool(inverse)
     if arithmetic == "exact" and array.dtype == np.float32 and _is_narrow(target):
         return _as_it_lies(array, axis, width, flips, target)
     out = np.empty(moved.shape, np.float32)
     runs, start = out.reshape(-1, width), 0
     most = way.chunk
-    buffers = _BUFFERS.take("both", (2, min(most, max(array.size, 1))), way.precision)
+    buffers = _BUFFERS.take("both", (2, min(most, array.size)), way.precision)
     native = array.dtype.newbyteorder("=")
     flat = moved.reshape(-1) if moved.flags.c_contiguous else moved
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):

@@ -24,7 +24,7 @@ from refnum.blocks.sylvester import (
 )
 from refnum.formats import FP32, Format, round_to
 
-__all__ = ["ARITHMETICS", "Arithmetic", "Flips"]
+__all__ = ["ARITHMETICS", "Flips", "Way"]
 
 Singles = npt.NDArray[np.float32]
 Flips = tuple[Singles | None, bool]
@@ -37,7 +37,7 @@ _WIDEST_SUM = 32  # terms in index order; butterflies join longer runs
 _HALVINGS = 5  # of the smallest sum, at most: 1 / sqrt(1024)
 
 
-class Arithmetic(NamedTuple):
+class Way(NamedTuple):
     """How runs are rotated."""
 
     rotate: Callable[[npt.NDArray[Any], Flips, Any, Format | None, Singles], None]
@@ -99,8 +99,7 @@ def _rotate_butterfly(
     if signs is not None and not signs_first:
         x *= signs.reshape(len(x), 1, -1)
     _write(x, out)
-    if target is not None:
-        out[...] = round_to(out, target)
+    _finish(out, target)
 
 
 def _rotate_sequential(
@@ -121,8 +120,7 @@ def _rotate_sequential(
             np.copyto(x, chunk, casting="same_kind")
         product_in_order(x, _signed_matrix(size, flips), out)
     out *= _root(size)
-    if target is not None:
-        out[...] = round_to(out, target)
+    _finish(out, target)
 
 
 def _rotate_wide(
@@ -163,6 +161,14 @@ def _root(size: int) -> np.float32:
     return np.float32(1 / sqrt(size))
 
 
+def _finish(out: Singles, target: Format | None) -> None:
+    """Round results, and give them the one NaN that all machines have."""
+    if target is not None:
+        out[...] = round_to(out, target)
+    if np.isnan(np.max(out)):
+        out[np.isnan(out)] = np.nan
+
+
 def _write(x: npt.NDArray[Any], out: npt.NDArray[np.float32]) -> None:
     """Copy values (outer, runs, inner), each run in pieces, to (runs, size)."""
     outer, runs, inner = x.shape
@@ -174,8 +180,8 @@ def _write(x: npt.NDArray[Any], out: npt.NDArray[np.float32]) -> None:
 
 
 ARITHMETICS = {
-    "exact": Arithmetic(_rotate_exact, np.float64, _EXACT_CHUNK),
-    "butterfly": Arithmetic(_rotate_butterfly, np.float32, _BUTTERFLY_CHUNK),
-    "sequential": Arithmetic(_rotate_sequential, np.float32, _SEQUENTIAL_CHUNK),
+    "exact": Way(_rotate_exact, np.float64, _EXACT_CHUNK),
+    "butterfly": Way(_rotate_butterfly, np.float32, _BUTTERFLY_CHUNK),
+    "sequential": Way(_rotate_sequential, np.float32, _SEQUENTIAL_CHUNK),
 }
 """By the names that a user gives."""

@@ -85,6 +85,8 @@ class ScaleRule:
     statistic: str = "amax"
 
     def __post_init__(self) -> None:
+        if self.clamp is not None:  # rules are keys of tables: a list has no hash
+            object.__setattr__(self, "clamp", tuple(self.clamp))
         named = self.unit in ("max", "power")
         if not named and (isinstance(self.unit, str) or not 0 < self.unit < inf):
             raise ValueError(

@@ -3,8 +3,8 @@
 With the `EXACT` arithmetic a magnitude, divided by a power of two, is rounded to the
 scale format; nothing else counts. As in `refnum.formats.tables`, the leading bits of a
 float32, the last of which stands for all that follow, say on which side of every value
-and midpoint of that format it lies. So they are an index, from which the code of the
-scale, its value and its factor are read.
+and midpoint of that format it lies, as long as these are normal numbers. So they are an
+index, from which the code of the scale, its value and its factor are read.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ __all__ = ["scale_blocks"]
 
 _SHIFT = 16  # bits that an index drops: seven of the fraction's remain
 _MOST_BITS = 4  # of a significand that is rounded to: two more, and a spare one
+_LOWEST = 2.0**-125  # a magnitude, of which the half is a normal number too
 _LEAST = 1 << 10  # blocks, for which a look-up is worth its table
 
 
@@ -38,24 +39,28 @@ def scale_blocks(statistic: Singles, reference: Singles, fmt: BlockFormat) -> Sc
     reference : ndarray of float32, shape (blocks,) or ()
         The tensor's reference, as `Arithmetic.reference` gives it.
     """
-    if statistic.size < _LEAST or not _has_table(fmt):
+    first = fmt.rule.mantissa_first  # True and 1 are not the same, but equal
+    if statistic.size < _LEAST or not _has_table(fmt, first):
         return compute_scales(statistic, reference, fmt)
     index = np.empty(statistic.shape, np.uint32)
     table_index(statistic.view(np.uint32), _SHIFT, index)
     codes, decoded, factors = (
-        column.take(index, mode="wrap") for column in _table(fmt)
+        column.take(index, mode="wrap") for column in _table(fmt, first)
     )
     return Scales(codes, decoded, factors)
 
 
-@lru_cache(maxsize=64)
-def _has_table(fmt: BlockFormat) -> bool:
+@lru_cache(maxsize=64, typed=True)
+def _has_table(fmt: BlockFormat, _: bool | int) -> bool:
+    """Whether thresholds have few bits, and lie among normal magnitudes."""
     cast = fmt.rule.cast_for(fmt.element).resolve(fmt.scale)
     first = 0 if cast.via is None else cast.via.mantissa_bits
-    significand, _ = frexp(fmt.rule.unit_of(fmt.element))
+    unit = fmt.rule.unit_of(fmt.element)
     return (
         fmt.rule.arithmetic is EXACT
-        and significand == 0.5
+        and unit >= 1
+        and frexp(unit)[0] == 0.5  # a power of two
+        and unit * fmt.scale.smallest_subnormal >= _LOWEST
         and fmt.rule.statistic == "amax"
         and fmt.rule.clamp is None
         and fmt.tensor_scale is None
@@ -64,8 +69,8 @@ def _has_table(fmt: BlockFormat) -> bool:
     )
 
 
-@lru_cache(maxsize=16)
-def _table(fmt: BlockFormat) -> tuple[npt.NDArray[Any], ...]:
+@lru_cache(maxsize=16, typed=True)
+def _table(fmt: BlockFormat, _: bool | int) -> tuple[npt.NDArray[Any], ...]:
     """Return codes, values and factors at every index."""
     patterns = np.arange(1 << (31 - _SHIFT), dtype=np.uint32) << np.uint32(_SHIFT)
     scales = compute_scales(patterns.view(np.float32), np.ones((), np.float32), fmt)

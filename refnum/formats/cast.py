@@ -223,6 +223,9 @@ class Cast:
     exceptions: tuple[tuple[str, Cast], ...] = ()
 
     def __post_init__(self) -> None:
+        # Casts are keys of tables: what came as a list must have a hash.
+        exceptions = tuple((name, cast) for name, cast in self.exceptions)
+        object.__setattr__(self, "exceptions", exceptions)
         if not isinstance(self.rounding, Rounding):
             raise TypeError(f"rounding must be a Rounding, not {self.rounding!r}")
         if not isinstance(self.saturation, Saturation | None):

@@ -48,6 +48,8 @@ def test_types_agree(dtype):
 def test_empty():
     assert hadamard(np.zeros((0, 16)), 16).shape == (0, 16)
     assert hadamard(np.zeros((3, 0)), 16).shape == (3, 0)
+    nothing = np.zeros((16, 0), np.float32)
+    assert hadamard(nothing, 16, axis=0, output="bf16").shape == (16, 0)
 
 
 @pytest.mark.parametrize(

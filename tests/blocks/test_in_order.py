@@ -80,6 +80,16 @@ def test_minus_zeros_sum_to_zero():
     assert not bits(y).any()
 
 
+@pytest.mark.parametrize("arithmetic", ["exact", "butterfly", "sequential"])
+@pytest.mark.parametrize("size", [16, 32, 128])
+def test_there_is_one_nan(size, arithmetic):
+    x = np.random.default_rng(0).integers(1 << 32, size=(64, size), dtype=np.uint32)
+    x[::2] |= 0x7F800000  # infinities and NaNs of all payloads
+    y = hadamard(x.view(np.float32), size, arithmetic=arithmetic)
+    assert np.isnan(y).any()
+    assert set(bits(y[np.isnan(y)]).tolist()) == {0x7FC00000}
+
+
 @pytest.mark.parametrize(
     "other",
     [
