@@ -29,8 +29,9 @@ _LARGEST_KEPT = 31 << 20  # bytes: glibc learns sizes up to 32 MiB
 def keep_freed_memory() -> None:
     """Ask for a large array and free it; no page of it is ever used.
 
-    It happens once, when first needed, and concerns the whole process: memory that
-    NumPy frees may stay with it, up to twice that size at the top of the heap.
+    It happens once, with the first kept array or the import of the gradient engine, and
+    concerns the whole process: memory that NumPy frees may stay with it, up to twice
+    that size at the top of the heap.
     """
     np.empty(_LARGEST_KEPT, np.uint8)
 

@@ -11,7 +11,6 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from refnum.autograd.arithmetic import exp
 from refnum.autograd.numerics import function
@@ -21,7 +20,6 @@ from refnum.autograd.tensor import Tensor, plain
 
 __all__ = ["erf", "gelu", "gelu_tanh", "relu", "sigmoid", "silu", "tanh"]
 
-_ROW = 1 << 12
 _ROOT_HALF = math.sqrt(0.5)
 _TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 _ROOT_TWO_OVER_PI = math.sqrt(2 / math.pi)
@@ -44,20 +42,9 @@ sigmoid = Operation(
     x=lambda g, out: g * out * (1 - out),
     doc="Return 1 / (1 + exp(-x)).",
 )
-
-
-def _relu(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return max(x, 0), beside rows of zeros: with a scalar it takes twice as long."""
-    row = math.gcd(x.size, _ROW)
-    if row < _ROW // 16 or not x.flags.c_contiguous:
-        return np.asarray(np.maximum(x, 0))
-    rows = np.maximum(x.reshape(-1, row), np.zeros(row, x.dtype))
-    return np.asarray(rows.reshape(x.shape))
-
-
 relu = Operation(
     "relu",
-    _relu,
+    lambda x: np.maximum(x, 0),
     x=lambda g, out: g * (plain(out) > 0),
     doc="Return max(x, 0); the gradient at zero is zero.",
 )

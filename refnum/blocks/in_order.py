@@ -1,4 +1,4 @@
-"""Products with signs, each sum in index order: as BLAS makes them where it can be seen to.
+"""Products with a matrix of signs, summed in index order: by BLAS where that agrees.
 
 A sum of float32 in index order starts from +0 and rounds after each term. Terms are
 ``x * +1`` or ``x * -1``, exact, so that a fused multiplication and addition rounds alike.

@@ -57,11 +57,8 @@ def _rotate_exact(
 ) -> None:
     """Write the rotations of `chunk`, shape (runs, size), to `out`."""
     signs, signs_first = flips
-    x, spare = buffers
-    span = span_of(chunk, spare.view(np.uint8).reshape(-1)[: chunk.nbytes])
-    np.copyto(x, chunk)
-    if signs is not None and signs_first:
-        x *= signs
+    span = span_of(chunk, buffers[1].view(np.uint8).reshape(-1)[: chunk.nbytes])
+    x, spare = _flipped(chunk, flips, buffers)
     fast = rotate_fast(x, spare, span) if span else None
     values: npt.NDArray[np.floating[Any]]  # (outer, runs, inner)
     values = rotate_carefully(x)[np.newaxis] if fast is None else fast
@@ -74,6 +71,18 @@ def _rotate_exact(
         else:
             values = round_to(values, target)
     _write(values, out)
+
+
+def _flipped(
+    chunk: npt.NDArray[Any], flips: Flips, buffers: npt.NDArray[Any]
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Copy a chunk to the first buffer, by its signs if they come first; return both."""
+    x, spare = buffers
+    signs, signs_first = flips
+    np.copyto(x, chunk, casting="same_kind")
+    if signs is not None and signs_first:
+        x *= signs
+    return x, spare
 
 
 def _is_normal(span: Span | None) -> bool:
@@ -90,11 +99,7 @@ def _rotate_butterfly(
 ) -> None:
     """Write the rotations of `chunk`, shape (runs, size), to `out`."""
     signs, signs_first = flips
-    x, spare = buffers
-    np.copyto(x, chunk, casting="same_kind")
-    if signs is not None and signs_first:
-        x *= signs
-    x = butterflies_of_runs(x, spare)
+    x = butterflies_of_runs(*_flipped(chunk, flips, buffers))
     x *= _root(chunk.shape[1])
     if signs is not None and not signs_first:
         x *= signs.reshape(len(x), 1, -1)
@@ -129,10 +134,7 @@ def _rotate_wide(
     """Write sums of runs that are longer than one product makes them."""
     signs, signs_first = flips
     runs, size = chunk.shape
-    x, spare = buffers
-    np.copyto(x, chunk, casting="same_kind")
-    if signs is not None and signs_first:
-        x *= signs
+    x, spare = _flipped(chunk, flips, buffers)
     rows = -1, _WIDEST_SUM
     matrix = _signed_matrix(_WIDEST_SUM, (None, True))
     product_in_order(x.reshape(rows), matrix, spare.reshape(rows))

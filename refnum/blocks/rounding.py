@@ -56,8 +56,8 @@ def grid_of(fmt: Format, cast: Cast) -> Grid | None:
     """Return the grid of a conversion, None if it is another kind.
 
     The format has a sign bit, a zero and fraction bits, and its values are in the
-    middle of float32's range. The cast rounds to nearest even
-    and saturates; what it does to NaN and infinity is not asked.
+    middle of float32's range. The cast rounds to nearest even and saturates; what it
+    does to NaN and infinity is not asked.
     """
     plain, given = Cast().resolve(fmt), cast.resolve(fmt)
     settled = replace(

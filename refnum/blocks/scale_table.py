@@ -30,15 +30,7 @@ _LEAST = 1 << 10  # blocks, for which a look-up is worth its table
 
 
 def scale_blocks(statistic: Singles, reference: Singles, fmt: BlockFormat) -> Scales:
-    """Return the scale codes of blocks and the factors of their values.
-
-    Parameters
-    ----------
-    statistic : ndarray of float32, shape (blocks,)
-        Each block's largest magnitude.
-    reference : ndarray of float32, shape (blocks,) or ()
-        The tensor's reference, as `Arithmetic.reference` gives it.
-    """
+    """Return what `compute_scales` does, in the fastest way."""
     first = fmt.rule.mantissa_first  # True and 1 are not the same, but equal
     if statistic.size < _LEAST or not _has_table(fmt, first):
         return compute_scales(statistic, reference, fmt)
