@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import inf
+from typing import Any
 
 import refnum.blocks.arithmetic as orders
 from refnum.blocks.arithmetic import Arithmetic
@@ -85,8 +86,8 @@ class ScaleRule:
     statistic: str = "amax"
 
     def __post_init__(self) -> None:
-        if self.clamp is not None:  # rules are keys of tables: a list has no hash
-            object.__setattr__(self, "clamp", tuple(self.clamp))
+        if self.clamp is not None:
+            object.__setattr__(self, "clamp", _as_limits(self.clamp))
         named = self.unit in ("max", "power")
         if not named and (isinstance(self.unit, str) or not 0 < self.unit < inf):
             raise ValueError(
@@ -117,6 +118,15 @@ class ScaleRule:
         by_element = self.mantissa_first is True
         bits = element.mantissa_bits if by_element else int(self.mantissa_first)
         return replace(self.cast, via=_wide_exponent(bits))
+
+
+def _as_limits(clamp: Any) -> tuple[float, float]:
+    """Return limits as a tuple: rules are keys of tables, and a list has no hash."""
+    try:
+        low, high = (float(limit) for limit in clamp)
+    except (TypeError, ValueError):
+        raise TypeError(f"clamp must be two numbers, not {clamp!r}") from None
+    return low, high
 
 
 def _wide_exponent(mantissa_bits: int) -> Format:

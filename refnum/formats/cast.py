@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
+from typing import Any
 
 from refnum.formats.format import Format
 
@@ -223,9 +224,7 @@ class Cast:
     exceptions: tuple[tuple[str, Cast], ...] = ()
 
     def __post_init__(self) -> None:
-        # Casts are keys of tables: what came as a list must have a hash.
-        exceptions = tuple((name, cast) for name, cast in self.exceptions)
-        object.__setattr__(self, "exceptions", exceptions)
+        object.__setattr__(self, "exceptions", _as_pairs(self.exceptions))
         if not isinstance(self.rounding, Rounding):
             raise TypeError(f"rounding must be a Rounding, not {self.rounding!r}")
         if not isinstance(self.saturation, Saturation | None):
@@ -261,3 +260,16 @@ class Cast:
         if cast.power_ties_up and fmt.mantissa_bits == 0 and nearest:
             rounding = Rounding.NEAREST_AWAY
         return replace(cast, rounding=rounding, saturation=saturation, exceptions=())
+
+
+def _as_pairs(exceptions: Any) -> tuple[tuple[str, Cast], ...]:
+    """Return exceptions as a tuple: casts are keys of tables, and a list has no hash."""
+    try:
+        pairs = tuple((name, cast) for name, cast in exceptions)
+    except (TypeError, ValueError):
+        pairs = ((None, None),)
+    if all(isinstance(name, str) and isinstance(cast, Cast) for name, cast in pairs):
+        return pairs
+    raise TypeError(
+        f"exceptions must be pairs of a format's name and a Cast, not {exceptions!r}"
+    )

@@ -81,3 +81,15 @@ def test_lists_have_no_hash_but_serve():
     cast = rn.Cast(exceptions=[("E4M3", rn.Cast(rn.Rounding.TOWARD_ZERO))])
     fmt = replace(rn.MXFP4, rule=rule, element_cast=cast)
     assert rn.quantize(np.ones((4096, 32)), fmt).scales[0, 0] == 125
+
+
+@pytest.mark.parametrize("clamp", [3, "ab", (1, 2, 3), [None, 1]])
+def test_limits_are_two_numbers(clamp):
+    with pytest.raises(TypeError, match="clamp must be two numbers, not"):
+        replace(blocks.FLOOR, clamp=clamp)
+
+
+@pytest.mark.parametrize("exceptions", [3, [1, 2], [("E4M3", 1)], [(1, rn.Cast())]])
+def test_exceptions_are_pairs(exceptions):
+    with pytest.raises(TypeError, match="exceptions must be pairs"):
+        rn.Cast(exceptions=exceptions)
