@@ -6,23 +6,28 @@ another kind of work, which writes no codes: *fused* has both directions in one 
 kernel, and *mx* is microxcaling's own function, where its package can be imported.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
-from run import Entry, Race
+from races import Entry, Race, Work, normals
 
-import refnum as rn
-
-Work = Callable[[np.ndarray], object]
+RULES = {
+    "mxfp4": ("microxcaling", "microxcaling"),
+    "nvfp4": ("TE's order", "transformer_engine"),
+}
+"""Of a format: what the table calls the rule of a library, and its function here."""
+OTHERS = "mxfp8_e4m3", "nvfp4_16x16", "fp8_per_tensor"
 
 
 @dataclass(frozen=True)
 class Output:
     """All that was computed; its size counts as output, not as memory in between."""
 
-    quantized: rn.Quantized
+    quantized: Any
     values: np.ndarray
 
     @property
@@ -32,17 +37,21 @@ class Output:
 
 
 def quantize(size: int) -> Iterator[Race]:
-    x = np.random.default_rng(0).standard_normal(size, dtype=np.float32)
-    peers: dict[str, dict[str, Entry]] = {"mxfp4": {}, "nvfp4": {}}
-    if find_spec("torch"):
-        peers = torch_peers()
-    for fmt in (rn.MXFP4, rn.NVFP4):
-        yield Race(str(fmt), x, {"refnum": Entry(ours(fmt))} | peers[str(fmt)])
-    for fmt in (rn.MXFP8_E4M3, rn.blocks.NVFP4_16X16, rn.blocks.FP8_PER_TENSOR):
-        yield Race(str(fmt), x, {"refnum": Entry(ours(fmt))})
+    for name in RULES:
+        entries = {"refnum": Entry(partial(forth_and_back, name))}
+        if find_spec("torch"):
+            entries |= torch_peers(name)
+        yield Race(name, normals(size), entries)
+    for name in OTHERS:
+        entries = {"refnum": Entry(partial(forth_and_back, name))}
+        yield Race(name, normals(size), entries)
 
 
-def ours(fmt: rn.BlockFormat) -> Work:
+def forth_and_back(name: str) -> Work:
+    import refnum as rn
+
+    fmt = rn.blocks.block_format(name)
+
     def work(x: np.ndarray) -> Output:
         q = rn.quantize(x.reshape(-1, 1024), fmt)
         return Output(q, rn.dequantize(q))
@@ -50,126 +59,33 @@ def ours(fmt: rn.BlockFormat) -> Work:
     return work
 
 
-def torch_peers() -> dict[str, dict[str, Entry]]:
-    import torch
-
-    torch.set_num_threads(1)
-    peers = {}
-    for name, library, rule in (
-        ("mxfp4", "microxcaling", microxcaling),
-        ("nvfp4", "TE's order", transformer_engine),
-    ):
-        eager = with_codes(rule)
-        forth, back = torch.compile(eager), torch.compile(values)
-        entries = {
-            library: Entry(from_numpy(lambda x, f=eager: values(*f(x)))),
-            "compiled": Entry(from_numpy(lambda x, f=forth, b=back: b(*f(x)))),
-            "fused": Entry(from_numpy(torch.compile(fused(rule)))),
-        }
-        if find_spec("torchao"):
-            entries["torchao"] = Entry(torchao(name))
-        if find_spec("mx") and name == "mxfp4":
-            entries["mx"] = Entry(from_numpy(shipped_microxcaling))
-        peers[name] = entries
-    return peers
+def torch_peers(name: str) -> dict[str, Entry]:
+    library, rule = RULES[name]
+    entries = {
+        library: Entry(partial(in_torch, "written_out", rule)),
+        "compiled": Entry(partial(in_torch, "compiled", rule)),
+        "fused": Entry(partial(in_torch, "compiled_whole", rule)),
+    }
+    if find_spec("torchao"):
+        entries["torchao"] = Entry(partial(torchao, name))
+    if find_spec("mx") and name == "mxfp4":
+        entries["mx"] = Entry(mx)
+    return entries
 
 
-def from_numpy(rule: Callable) -> Work:
-    import torch
+def in_torch(way: str, rule: str) -> Work:
+    import blocks_torch
 
-    def work(x: np.ndarray) -> object:
-        with torch.no_grad():
-            return rule(torch.from_numpy(x))
-
-    return work
+    return getattr(blocks_torch, way)(getattr(blocks_torch, rule))
 
 
 def torchao(name: str) -> Work:
-    import torch
-    from torchao.prototype.mx_formats import mx_tensor, nvfp4_tensor
+    import blocks_torch
 
-    def mxfp4(x: torch.Tensor) -> torch.Tensor:
-        kind = torch.float4_e2m1fn_x2
-        scale, data = mx_tensor.to_mx(x.reshape(-1, 1024), kind, 32)
-        return mx_tensor.to_dtype(data, scale, kind, 32, torch.float32)
-
-    def nvfp4(x: torch.Tensor) -> torch.Tensor:
-        scale = nvfp4_tensor.per_tensor_amax_to_scale(x.abs().max())
-        rows = x.reshape(-1, 1024)
-        scales, data = nvfp4_tensor.nvfp4_quantize(rows, 16, scale)
-        codes = mx_tensor.unpack_uint4(data)
-        values = mx_tensor.f4_unpacked_to_f32(codes).reshape(-1, 16)
-        return values * (scale * scales.float()).reshape(-1, 1)
-
-    return from_numpy({"mxfp4": mxfp4, "nvfp4": nvfp4}[name])
+    return blocks_torch.torchao(name)
 
 
-def shipped_microxcaling(x):
-    from mx.mx_ops import _quantize_mx
+def mx() -> Work:
+    import blocks_torch
 
-    return _quantize_mx(
-        x.reshape(-1, 1024), 8, elem_format="fp4_e2m1", axes=[-1], block_size=32
-    )
-
-
-def fused(rule: Callable) -> Callable:
-    import torch
-
-    def work(x):
-        y, steps, own, scale = rule(x)
-        return torch.copysign(steps * torch.exp2(own - 1), y).clamp(-6, 6) * scale
-
-    return work
-
-
-def with_codes(rule: Callable) -> Callable:
-    def work(x):
-        y, steps, own, scale = rule(x)
-        return codes(y, steps, own), scale
-
-    return work
-
-
-def microxcaling(x):
-    """Logarithms, ties away from zero: scaled values, their steps and binades, scales."""
-    import torch
-
-    x = x.reshape(-1, 32)
-    amax = x.abs().amax(dim=1, keepdim=True)
-    shared = torch.floor(torch.log2(amax + 2.0**-126 * (amax == 0))) - 2
-    scale = torch.exp2(shared.clamp(-127, 127))
-    y = x / scale
-    own = torch.floor(torch.log2(y.abs() + (y == 0))).clamp(0, 2)
-    steps = torch.floor(y.abs() * torch.exp2(1 - own) + 0.5)
-    return y, steps, own, scale
-
-
-def transformer_engine(x):
-    """Its reference's order; both scales as one."""
-    import torch
-
-    largest = torch.finfo(torch.float32).max
-    tensor_amax = x.abs().max()
-    x = x.reshape(-1, 16)
-    encode = (2688 / tensor_amax).clamp(max=largest)
-    amax = x.abs().amax(dim=1, keepdim=True)
-    scale = (amax * (encode * (1 / 6))).clamp(max=448).to(torch.float8_e4m3fn).float()
-    y = x * (1 / (scale * (1 / encode))).clamp(max=largest)
-    own = (y.abs() >= 2).float() + (y.abs() >= 4)
-    steps = torch.round(y.abs() * torch.exp2(1 - own))
-    return y, steps, own, scale * (tensor_amax / 2688)
-
-
-def codes(y, steps, exponent):
-    """E2M1 codes from the steps of the binade: two codes a binade, a carry fits."""
-    import torch
-
-    size = (steps + 2 * exponent).clamp(max=7).to(torch.uint8)
-    return size | (y < 0).to(torch.uint8) << 3
-
-
-def values(codes, scale):
-    import torch
-
-    table = torch.from_numpy(rn.E2M1.values.astype(np.float32))
-    return table[codes.int()] * scale
+    return blocks_torch.from_numpy(blocks_torch.shipped_microxcaling)

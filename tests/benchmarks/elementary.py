@@ -9,9 +9,7 @@ from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
-from run import Entry, Race
-
-from refnum import elementary as portable
+from races import Entry, Race, Work, normals
 
 FUNCTIONS = ("exp", "log", "tanh", "erf", "rsqrt", "sin", "cos", "sigmoid", "expm1")
 PEERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -23,40 +21,48 @@ ROWS = 1024  # elements of a row to add
 
 
 def elementary(size: int) -> Iterator[Race]:
-    x = np.random.default_rng(0).standard_normal(size, dtype=np.float32)
+    draw = normals(size)
     for name in FUNCTIONS:
-        data = np.abs(x) if name in POSITIVE else x
-        entries = {"refnum": Entry(getattr(portable, name))} | peers(name)
+        entries = {"refnum": Entry(partial(portable, name))}
+        if name != "erf" or find_spec("scipy"):
+            entries["float32"] = Entry(partial(peer, name))
+            entries["float64"] = Entry(partial(rounded, name))
+        data = (lambda: np.abs(draw())) if name in POSITIVE else draw
         yield Race(name, data, entries)
 
 
 def sums(size: int) -> Iterator[Race]:
-    x = np.random.default_rng(0).standard_normal(size, dtype=np.float32)
     for order in ("pairwise", "sequential", "exact"):
-        work = partial(portable.sum, axis=1, order=order)
         entries = {
-            "refnum": Entry(partial(on_rows, work)),
-            "numpy": Entry(partial(on_rows, partial(np.sum, axis=1))),
+            "refnum": Entry(partial(sum_of_rows, order)),
+            "numpy": Entry(numpy_sum_of_rows),
         }
-        yield Race(f"{order} sum of rows", x, entries, memory=False)
+        yield Race(f"{order} sum of rows", normals(size), entries, memory=False)
 
 
-def on_rows(work: Callable[[np.ndarray], object], part: np.ndarray) -> object:
-    return work(part.reshape(-1, ROWS))
+def portable(name: str) -> Work:
+    from refnum import elementary
+
+    return getattr(elementary, name)
 
 
-def peers(name: str) -> dict[str, Entry]:
+def peer(name: str) -> Work:
     if name == "erf":
-        return scipys() if find_spec("scipy") else {}
-    peer = PEERS.get(name) or getattr(np, name)
-    return {"float32": Entry(peer), "float64": Entry(partial(rounded, peer))}
+        from scipy.special import erf
+
+        return erf
+    return PEERS.get(name) or getattr(np, name)
 
 
-def scipys() -> dict[str, Entry]:
-    from scipy.special import erf
+def rounded(name: str) -> Work:
+    function = peer(name)
+    return lambda x: function(x.astype(np.float64)).astype(np.float32)
 
-    return {"float32": Entry(erf), "float64": Entry(partial(rounded, erf))}
+
+def sum_of_rows(order: str) -> Work:
+    total = portable("sum")
+    return lambda x: total(x.reshape(-1, ROWS), axis=1, order=order)
 
 
-def rounded(peer: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
-    return peer(x.astype(np.float64)).astype(np.float32)
+def numpy_sum_of_rows() -> Work:
+    return lambda x: np.sum(x.reshape(-1, ROWS), axis=1)

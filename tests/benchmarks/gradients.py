@@ -7,14 +7,12 @@ This module is not called `autograd`, as that is HIPS autograd's name.
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
-from run import Entry, Race
-
-from refnum import autograd as ag
-from refnum.autograd import FAST, REPRODUCIBLE, Numerics, Tensor, use
+from races import Entry, Race, Work, normals
 
 SIZES = (256, 512, 512, 64)
 BATCH = 256
@@ -22,33 +20,43 @@ OPERATIONS = 100_000
 
 
 def autograd(_: int) -> Iterator[Race]:
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal(BATCH * SIZES[0], dtype=np.float32)
+    entries = {
+        "refnum": Entry(partial(perceptron, "FAST")),
+        "by hand": Entry(by_hand),
+        "reproducible": Entry(partial(perceptron, "REPRODUCIBLE")),
+    }
+    small = {"refnum": Entry(chain)}
+    if find_spec("autograd"):
+        entries["HIPS"] = Entry(hips)
+        small["HIPS"] = Entry(hips_chain, 0.1)
+    if find_spec("torch"):
+        entries["torch"] = Entry(torch_perceptron)
+        small["torch"] = Entry(torch_chain)
+    rows = normals(BATCH * SIZES[0])
+    yield Race("MLP, forward, backward", rows, entries, memory=False)
+    operations = partial(np.zeros, OPERATIONS)
+    yield Race("10^3 small operations", operations, small, False, weight=1000)
+
+
+def parameters() -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return the weights and the biases."""
+    rng = np.random.default_rng(1)
     weights = [
         rng.standard_normal(shape, dtype=np.float32) / np.float32(shape[0] ** 0.5)
         for shape in itertools.pairwise(SIZES)
     ]
-    biases = [np.zeros(w.shape[1], np.float32) for w in weights]
-    entries = {
-        "refnum": Entry(perceptron(weights, biases, FAST)),
-        "by hand": Entry(by_hand(weights, biases)),
-        "reproducible": Entry(perceptron(weights, biases, REPRODUCIBLE)),
-        **hips(weights, biases),
-        **torch_perceptron(weights, biases),
-    }
-    yield Race("MLP, forward, backward", x, entries, memory=False)
-    small = {"refnum": Entry(chain), **hips_chain(), **torch_chain()}
-    yield Race("10^3 small operations", np.zeros(OPERATIONS), small, False, weight=1000)
+    return weights, [np.zeros(w.shape[1], np.float32) for w in weights]
 
 
-def perceptron(
-    weights: list[np.ndarray], biases: list[np.ndarray], numerics: Numerics
-) -> Callable[[np.ndarray], object]:
-    ws, bs = ([Tensor(p, True) for p in group] for group in (weights, biases))
+def perceptron(numerics: str) -> Work:
+    from refnum import autograd as ag
+
+    chosen = getattr(ag, numerics)
+    ws, bs = ([ag.Tensor(p, True) for p in group] for group in parameters())
 
     def work(part: np.ndarray) -> object:
-        with use(numerics):
-            h = Tensor(part.reshape(-1, SIZES[0]))
+        with ag.use(chosen):
+            h = ag.Tensor(part.reshape(-1, SIZES[0]))
             for w, b in zip(ws, bs, strict=True):
                 h = h @ w + b
                 if w is not ws[-1]:
@@ -58,9 +66,9 @@ def perceptron(
     return work
 
 
-def by_hand(
-    weights: list[np.ndarray], biases: list[np.ndarray]
-) -> Callable[[np.ndarray], object]:
+def by_hand() -> Work:
+    weights, biases = parameters()
+
     def work(part: np.ndarray) -> object:
         inputs, h = [], part.reshape(-1, SIZES[0])
         for w, b in zip(weights, biases, strict=True):
@@ -79,38 +87,40 @@ def by_hand(
     return work
 
 
-def chain(part: np.ndarray) -> object:
-    x = Tensor(1.0, requires_grad=True)
-    with use(FAST):
-        y = x
-        for _ in range(len(part) // 2):
-            y = y * x + x
-        return ag.gradients(y, [x])
+def chain() -> Work:
+    from refnum.autograd import FAST, Tensor, gradients, use
+
+    def work(part: np.ndarray) -> object:
+        x = Tensor(1.0, requires_grad=True)
+        with use(FAST):
+            y = x
+            for _ in range(len(part) // 2):
+                y = y * x + x
+            return gradients(y, [x])
+
+    return work
 
 
-def hips(weights: list[np.ndarray], biases: list[np.ndarray]) -> dict[str, Entry]:
-    if find_spec("autograd") is None:
-        return {}
+def hips() -> Work:
     import autograd.numpy as anp
     from autograd import grad
 
+    weights, biases = parameters()
+    layers = len(weights)
+
     def loss(parameters: list[np.ndarray], h: np.ndarray) -> object:
-        layers = len(parameters) // 2
-        for k, (w, b) in enumerate(
-            zip(parameters[:layers], parameters[layers:], strict=True)
-        ):
+        pairs = zip(parameters[:layers], parameters[layers:], strict=True)
+        for k, (w, b) in enumerate(pairs):
             h = anp.dot(h, w) + b
             if k < layers - 1:
                 h = anp.maximum(h, 0)
         return anp.mean(h)
 
     slope = grad(loss)
-    return {"HIPS": Entry(lambda p: slope(weights + biases, p.reshape(-1, SIZES[0])))}
+    return lambda part: slope(weights + biases, part.reshape(-1, SIZES[0]))
 
 
-def hips_chain() -> dict[str, Entry]:
-    if find_spec("autograd") is None:
-        return {}
+def hips_chain() -> Work:
     from autograd import grad
 
     def work(part: np.ndarray) -> object:
@@ -122,18 +132,14 @@ def hips_chain() -> dict[str, Entry]:
 
         return grad(f)(1.0)
 
-    return {"HIPS": Entry(work, share=0.1)}
+    return work
 
 
-def torch_perceptron(
-    weights: list[np.ndarray], biases: list[np.ndarray]
-) -> dict[str, Entry]:
-    if find_spec("torch") is None:
-        return {}
+def torch_perceptron() -> Work:
     import torch
 
     torch.set_num_threads(1)
-    groups = ([torch.from_numpy(p) for p in group] for group in (weights, biases))
+    groups = ([torch.from_numpy(p) for p in group] for group in parameters())
     ws, bs = ([p.requires_grad_() for p in group] for group in groups)
 
     def work(part: np.ndarray) -> object:
@@ -144,13 +150,13 @@ def torch_perceptron(
                 h = torch.relu(h)
         return torch.autograd.grad(h.mean(), ws + bs)
 
-    return {"torch": Entry(work)}
+    return work
 
 
-def torch_chain() -> dict[str, Entry]:
-    if find_spec("torch") is None:
-        return {}
+def torch_chain() -> Work:
     import torch
+
+    torch.set_num_threads(1)
 
     def work(part: np.ndarray) -> object:
         x = torch.tensor(1.0, requires_grad=True)
@@ -159,4 +165,4 @@ def torch_chain() -> dict[str, Entry]:
             y = y * x + x
         return torch.autograd.grad(y, x)
 
-    return {"torch": Entry(work)}
+    return work

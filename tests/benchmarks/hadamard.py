@@ -1,48 +1,58 @@
 """Races of Hadamard rotations beside torch's matrix product."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
-from run import Entry, Race
-
-from refnum.blocks.hadamard import hadamard as rotate
-from refnum.blocks.signs import hadamard_signs
-from refnum.blocks.sylvester import sylvester
+from races import Entry, Race, Work, normals
 
 SIZES = 16, 32, 128
 
 
 def hadamard(size: int) -> Iterator[Race]:
-    x = np.random.default_rng(0).standard_normal(size, dtype=np.float32)
     for width in SIZES:
         entries = {
-            "refnum": Entry(partial(rotate, size=width)),
-            "butterfly": Entry(partial(rotate, size=width, arithmetic="butterfly")),
-            "sequential": Entry(partial(rotate, size=width, arithmetic="sequential")),
-            "numpy": Entry(numpy_product(width)),
+            "refnum": Entry(partial(rotation, size=width)),
+            "butterfly": Entry(partial(rotation, size=width, arithmetic="butterfly")),
+            "sequential": Entry(partial(rotation, size=width, arithmetic="sequential")),
+            "numpy": Entry(partial(numpy_product, width)),
         }
-        yield Race(f"size {width}", x, entries | torch_product(width))
-    rotation = partial(rotate, size=16, signs=hadamard_signs(), output="bf16")
-    yield Race("size 16, signs, to bf16", x, {"refnum": Entry(rotation)})
+        if find_spec("torch"):
+            entries["torch"] = Entry(partial(torch_product, width))
+        yield Race(f"size {width}", normals(size), entries)
+    entries = {"refnum": Entry(signed_rotation)}
+    yield Race("size 16, signs, to bf16", normals(size), entries)
+
+
+def rotation(**options: object) -> Work:
+    from refnum.blocks.hadamard import hadamard
+
+    return partial(hadamard, **options)
+
+
+def signed_rotation() -> Work:
+    from refnum.blocks.signs import hadamard_signs
+
+    return rotation(size=16, signs=hadamard_signs(), output="bf16")
 
 
 def matrix(width: int) -> np.ndarray:
-    return (sylvester(width) / np.sqrt(width)).astype(np.float32)
+    h = np.ones((1, 1))
+    while len(h) < width:
+        h = np.block([[h, h], [h, -h]])
+    return (h / np.sqrt(width)).astype(np.float32)
 
 
-def numpy_product(width: int) -> Callable[[np.ndarray], np.ndarray]:
+def numpy_product(width: int) -> Work:
     """Return the product as BLAS computes it: rounded in an order of its own."""
     h = matrix(width)
     return lambda x: x.reshape(-1, width) @ h
 
 
-def torch_product(width: int) -> dict[str, Entry]:
-    if find_spec("torch") is None:
-        return {}
+def torch_product(width: int) -> Work:
     import torch
 
     torch.set_num_threads(1)
     h = torch.from_numpy(matrix(width))
-    return {"torch": Entry(lambda x: torch.from_numpy(x).view(-1, width) @ h)}
+    return lambda x: torch.from_numpy(x).view(-1, width) @ h
