@@ -9,6 +9,7 @@ from refnum.blocks.block_format import BlockFormat
 from refnum.blocks.choice import ChosenFormat
 from refnum.blocks.geometry import Geometry
 from refnum.blocks.laid import lay_out
+from refnum.blocks.on_grids import round_on_known_grids
 from refnum.blocks.passes import round_slabs
 from refnum.blocks.quantize import (
     as_float32,
@@ -71,4 +72,7 @@ def fake_quantize(
         return dequantize(q).astype(np.float32, copy=False)
     bits = None if words is None else words.reshape(laid.slabs.shape)
     with np.errstate(all="ignore"):  # infinities and NaNs are results here
-        return round_slabs(laid, stored, bits).reshape(values.shape)
+        rounded = None if bits is not None else round_on_known_grids(laid, stored)
+        if rounded is None:
+            rounded = round_slabs(laid, stored, bits)
+    return rounded.reshape(values.shape)

@@ -18,11 +18,12 @@ from refnum.blocks.block_format import BlockFormat
 from refnum.blocks.rounding import Grid
 from refnum.blocks.steps import reciprocal
 
-__all__ = ["Grids", "grids_of", "has_powers"]
+__all__ = ["NOWHERE", "Grids", "grids_of", "has_powers", "offsets_of"]
 
 Words = npt.NDArray[np.uint32]
 Singles = npt.NDArray[np.float32]
 
+NOWHERE = np.uint32(1)  # no difference of two exponents
 _ONE = np.uint32(0x3F800000)
 
 
@@ -94,6 +95,16 @@ def _lie_in(middle: tuple[int, int], exponents: Words) -> bool:
     first, last = middle
     beyond = exponents - (_bits(2.0**first) - _ONE)
     return bool(np.max(beyond) <= (last - first) << 23)
+
+
+def offsets_of(scales: Singles, grid: Grid) -> Words:
+    """Return what to add to the bits of elements, to have them times each scale.
+
+    `NOWHERE` stands for scales that are not in the middle of the range.
+    """
+    first, last = _middle_of(grid)
+    inside = (scales >= 2.0**first) & (scales <= 2.0**last)
+    return np.where(inside, scales.view(np.uint32) - _ONE, NOWHERE)
 
 
 def _bits(x: float) -> np.uint32:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from refnum._buffers import Buffers
 from refnum.blocks.slabs import Slabs
 
-__all__ = ["block_maxima", "group_maxima"]
+__all__ = ["block_maxima", "group_maxima", "largest_sizes"]
 
 Words = npt.NDArray[np.uint32]
 Singles = npt.NDArray[np.float32]
@@ -43,18 +43,31 @@ def block_maxima(x: Singles, slabs: Slabs) -> Singles:
     for piece in slabs.pieces(_PIECE):
         some = bits[piece.elements]
         sizes, spare = scratch[:, : some.size]
-        sizes = sizes.reshape(some.shape)
-        np.bitwise_and(some, _MAGNITUDE, out=sizes)
-        if some.shape[1] > 1:
-            sizes = np.maximum.reduce(sizes, axis=1)
-        width = min(slabs.width, some.shape[2])
-        found = group_maxima(sizes.reshape(-1), width, spare)
+        sizes = np.bitwise_and(some, _MAGNITUDE, out=sizes.reshape(some.shape))
+        found = largest_sizes(sizes, min(slabs.width, some.shape[2]), spare)
         target = out[piece.blocks]
         found = found.reshape(target.shape)
         if piece.cut:
             found = np.maximum(target, found)
         target[...] = found
     return out.view(np.float32)
+
+
+def largest_sizes(sizes: Words, width: int, scratch: Words) -> Words:
+    """Return the largest of all rows and `width` columns of slabs, in their order.
+
+    Parameters
+    ----------
+    sizes : ndarray of uint32, shape (slabs, rows, columns)
+        The bits of magnitudes, contiguous.
+    width : int
+        Columns of a block, a divisor of their number.
+    scratch : ndarray of uint32, shape (elements,)
+        Is written to.
+    """
+    if sizes.shape[1] > 1:
+        sizes = np.maximum.reduce(sizes, axis=1)
+    return group_maxima(sizes.reshape(-1), width, scratch)
 
 
 def group_maxima(x: Words, width: int, scratch: Words) -> Words:

@@ -17,7 +17,14 @@ import numpy.typing as npt
 from refnum._buffers import Buffers
 from refnum.formats import Cast, Format, Saturation
 
-__all__ = ["Grid", "RoundingSpace", "grid_of", "round_on_grids", "round_scaled"]
+__all__ = [
+    "Grid",
+    "RoundingSpace",
+    "grid_of",
+    "round_on_grids",
+    "round_scaled",
+    "round_sizes",
+]
 
 Singles = npt.NDArray[np.float32]
 Words = npt.NDArray[np.uint32]
@@ -137,6 +144,36 @@ def round_on_grids(
         np.minimum(rounded, largest, out=rounded)
     np.bitwise_and(bits, _SIGN, out=spare)
     np.bitwise_or(rounded, spare, out=rounded)  # of zeros too
+
+
+def round_sizes(
+    x: Singles,
+    sizes: Words,
+    smallest: Words,
+    largest: Words,
+    mantissa_bits: int,
+    out: Singles,
+) -> None:
+    """Do what `round_on_grids` does, with magnitudes that are known already.
+
+    Cut down to the largest value first, which is on the grid, they round to it.
+
+    Parameters
+    ----------
+    sizes : ndarray of uint32, shape of `x`
+        The bits of the magnitudes of `x`, which are overwritten.
+    """
+    bits, rounded = x.view(np.uint32), out.view(np.uint32)
+    spare = _BUFFERS.take("spare", x.shape, np.uint32)
+    np.minimum(sizes, largest, out=sizes)
+    np.bitwise_and(sizes, _EXPONENT, out=spare)
+    np.maximum(spare, smallest, out=spare)
+    addends, values = spare.view(np.float32), sizes.view(np.float32)
+    addends *= np.float32(1.5 * 2.0 ** (23 - mantissa_bits))
+    np.add(values, addends, out=values)
+    np.subtract(values, addends, out=out)
+    np.bitwise_and(bits, _SIGN, out=spare)
+    np.bitwise_or(rounded, spare, out=rounded)
 
 
 def _bits(x: float) -> int:

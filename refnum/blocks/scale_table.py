@@ -21,7 +21,9 @@ from refnum.blocks.block_format import BlockFormat
 from refnum.blocks.scaling import Scales, Singles, compute_scales
 from refnum.formats.tables import table_index
 
-__all__ = ["scale_blocks"]
+__all__ = ["has_table", "scale_blocks", "scale_index", "scale_table"]
+
+Words = npt.NDArray[np.uint32]
 
 _SHIFT = 16  # bits that an index drops: seven of the fraction's remain
 _MOST_BITS = 4  # of a significand that is rounded to: two more, and a spare one
@@ -32,18 +34,24 @@ _LEAST = 1 << 10  # blocks, for which a look-up is worth its table
 def scale_blocks(statistic: Singles, reference: Singles, fmt: BlockFormat) -> Scales:
     """Return what `compute_scales` does, in the fastest way."""
     first = fmt.rule.mantissa_first  # True and 1 are not the same, but equal
-    if statistic.size < _LEAST or not _has_table(fmt, first):
+    if statistic.size < _LEAST or not has_table(fmt, first):
         return compute_scales(statistic, reference, fmt)
-    index = np.empty(statistic.shape, np.uint32)
-    table_index(statistic.view(np.uint32), _SHIFT, index)
+    index = scale_index(statistic.view(np.uint32))
     codes, decoded, factors = (
-        column.take(index, mode="wrap") for column in _table(fmt, first)
+        column.take(index, mode="wrap") for column in scale_table(fmt, first)
     )
     return Scales(codes, decoded, factors)
 
 
+def scale_index(sizes: Words) -> Words:
+    """Return where in the table the bits of magnitudes stand."""
+    index = np.empty(sizes.shape, np.uint32)
+    table_index(sizes, _SHIFT, index)
+    return index
+
+
 @lru_cache(maxsize=64, typed=True)
-def _has_table(fmt: BlockFormat, _: bool | int) -> bool:
+def has_table(fmt: BlockFormat, _: bool | int) -> bool:
     """Whether thresholds have few bits, and lie among normal magnitudes."""
     cast = fmt.rule.cast_for(fmt.element).resolve(fmt.scale)
     first = 0 if cast.via is None else cast.via.mantissa_bits
@@ -62,7 +70,7 @@ def _has_table(fmt: BlockFormat, _: bool | int) -> bool:
 
 
 @lru_cache(maxsize=16, typed=True)
-def _table(fmt: BlockFormat, _: bool | int) -> tuple[npt.NDArray[Any], ...]:
+def scale_table(fmt: BlockFormat, _: bool | int) -> tuple[npt.NDArray[Any], ...]:
     """Return codes, values and factors at every index."""
     patterns = np.arange(1 << (31 - _SHIFT), dtype=np.uint32) << np.uint32(_SHIFT)
     scales = compute_scales(patterns.view(np.float32), np.ones((), np.float32), fmt)

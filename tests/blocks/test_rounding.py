@@ -7,6 +7,9 @@ import pytest
 
 import refnum as rn
 from refnum import Cast, Rounding, blocks
+from refnum.blocks.geometry import Geometry
+from refnum.blocks.laid import lay_out
+from refnum.blocks.on_grids import round_on_known_grids
 from refnum.blocks.rounding import RoundingSpace, grid_of, round_scaled
 
 from ._inputs import assert_same, bits
@@ -69,6 +72,26 @@ def test_blocks_on_their_grids(fmt, rule, axis, reach):
     got = blocks.fake_quantize(x, fmt, axis=axis)
     want = rn.dequantize(rn.quantize(x, fmt, axis=axis))
     assert_same(bits(got), bits(want), f"{fmt} {rule.name}")
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("fmt", MX, ids=str)
+def test_known_grids(fmt, axis):
+    """In the middle of the range a table knows them; at its ends it says so."""
+    x = np.random.default_rng(0).standard_normal((96, 5120), np.float32)
+    x[:, :32] = -0.0
+    for power, known in ((0, True), (-40, True), (-135, False), (120, False)):
+        some = np.ldexp(x, power).astype(np.float32)
+        laid = lay_out(some, Geometry.of(x.shape, axis, fmt), fmt, None)
+        got = round_on_known_grids(laid, fmt)
+        assert (got is not None) == known
+        if known:
+            want = rn.dequantize(rn.quantize(some, fmt, axis=axis))
+            assert_same(bits(got.reshape(x.shape)), bits(want), f"{fmt} 2^{power}")
+    some = x.copy()
+    some[3, 70] = np.nan
+    laid = lay_out(some, Geometry.of(x.shape, axis, fmt), fmt, None)
+    assert round_on_known_grids(laid, fmt) is None
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 import refnum as rn
 from refnum import blocks
-from refnum.blocks.scale_table import _has_table, scale_blocks
+from refnum.blocks.scale_table import has_table, scale_blocks
 from refnum.blocks.scaling import compute_scales
 
 from ._inputs import assert_same
@@ -39,7 +39,7 @@ def magnitudes():
 @pytest.mark.parametrize("fmt", FORMATS, ids=str)
 def test_table_is_the_definition(fmt, rule):
     fmt = replace(fmt, name="some", rule=rule)
-    assert _has_table(fmt, rule.mantissa_first)
+    assert has_table(fmt, rule.mantissa_first)
     amax = magnitudes()
     got, want = scale_blocks(amax, ONE, fmt), compute_scales(amax, ONE, fmt)
     assert_same(got.codes, want.codes, f"codes of {fmt} {rule.name}")
@@ -61,7 +61,7 @@ def test_table_is_the_definition(fmt, rule):
     ids=["tensor scale", "quotient", "no power", "wide", "below 1", "subnormal"],
 )
 def test_other_formats_have_none(fmt):
-    assert not _has_table(fmt, fmt.rule.mantissa_first)
+    assert not has_table(fmt, fmt.rule.mantissa_first)
 
 
 def test_equal_rules_that_differ():
