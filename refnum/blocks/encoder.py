@@ -10,13 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from refnum.blocks.block_format import BlockFormat
-from refnum.blocks.grids import Grids, grids_of, has_powers
 from refnum.blocks.laid import Laid
 from refnum.blocks.maxima import block_maxima
 from refnum.blocks.rounding import (
     RoundingSpace,
     grid_of,
-    round_on_grids,
     round_scaled,
 )
 from refnum.blocks.scale_table import scale_blocks
@@ -43,8 +41,6 @@ class Found(NamedTuple):
     has_nan: bool
     bound: np.float32 | None
     """What scaled magnitudes must be cut down to: far beyond the largest element."""
-    maxima: Singles
-    """The largest magnitude of each block."""
 
 
 class Encoder:
@@ -94,7 +90,7 @@ class Encoder:
         bound = None
         if self._bound < largest < np.inf and self._bound:
             largest, bound = float(self._bound), self._bound
-        return Found(found, largest, has_nan, bound, maxima)
+        return Found(found, largest, has_nan, bound)
 
     def makes_codes(self, found: Found) -> bool:
         """Whether tangents give the codes of a part."""
@@ -103,26 +99,6 @@ class Encoder:
     def rounds(self, found: Found) -> bool:
         """Whether sums round the values of a part."""
         return self._grid is not None and found.largest < self._grid.limit
-
-    def grids(self, found: Found, values: Singles) -> Grids | None:
-        """Return the grids of blocks whose scales have these values, if they serve."""
-        grid = self._grid
-        if grid is None or not has_powers(self._fmt):
-            return None
-        if found.bound is not None or not self.rounds(found):
-            return None
-        return grids_of(values, found.maxima, found.largest > grid.largest, grid)
-
-    def round_on(
-        self, grids: Grids, x: Singles, piece: Piece, width: int, out: Singles
-    ) -> None:
-        """Write a piece of values, each rounded on the grid of its block, to `out`."""
-        assert self._grid is not None
-        largest = None
-        if grids.largest is not None:
-            largest = spread(grids.largest, piece, width)
-        smallest = spread(grids.smallest, piece, width)
-        round_on_grids(x, smallest, largest, self._grid.mantissa_bits, out)
 
     def scaled(self, x: Singles, piece: Piece, found: Found, width: int) -> Singles:
         """Return a piece of `x` times (or over) the factors of its blocks."""

@@ -9,7 +9,7 @@ from refnum.blocks.block_format import BlockFormat
 from refnum.blocks.choice import ChosenFormat
 from refnum.blocks.geometry import Geometry
 from refnum.blocks.laid import lay_out
-from refnum.blocks.on_grids import round_on_known_grids
+from refnum.blocks.on_grids import round_on_grids_of_blocks
 from refnum.blocks.passes import round_slabs
 from refnum.blocks.quantize import (
     as_float32,
@@ -72,7 +72,7 @@ def fake_quantize(
         return dequantize(q).astype(np.float32, copy=False)
     bits = None if words is None else words.reshape(laid.slabs.shape)
     with np.errstate(all="ignore"):  # infinities and NaNs are results here
-        rounded = None if bits is not None else round_on_known_grids(laid, stored)
+        rounded = None if bits is not None else round_on_grids_of_blocks(laid, stored)
         if rounded is None:
             rounded = round_slabs(laid, stored, bits)
     return rounded.reshape(values.shape)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import log2
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,22 +17,13 @@ from refnum.blocks.block_format import BlockFormat
 from refnum.blocks.rounding import Grid
 from refnum.blocks.steps import reciprocal
 
-__all__ = ["NOWHERE", "Grids", "grids_of", "has_powers", "offsets_of"]
+__all__ = ["NOWHERE", "has_powers", "offsets_of"]
 
 Words = npt.NDArray[np.uint32]
 Singles = npt.NDArray[np.float32]
 
 NOWHERE = np.uint32(1)  # no difference of two exponents
 _ONE = np.uint32(0x3F800000)
-
-
-class Grids(NamedTuple):
-    """The values that blocks can have."""
-
-    smallest: Words
-    """The bits of each block's smallest normal value."""
-    largest: Words | None
-    """Those of its largest, if elements may lie beyond."""
 
 
 @lru_cache(maxsize=64)
@@ -50,31 +40,17 @@ def has_powers(fmt: BlockFormat) -> bool:
     )
 
 
-def grids_of(
-    scales: Singles, maxima: Singles, saturates: bool, grid: Grid
-) -> Grids | None:
-    """Return the grids of blocks; None if a scale is not in the middle of the range.
+def offsets_of(scales: Singles, maxima: Singles, grid: Grid) -> Words:
+    """Return what to add to the bits of elements, to have them times each scale.
 
-    Parameters
-    ----------
-    scales, maxima : ndarray of float32
-        Each block's scale and largest magnitude, which is below `grid.limit` scales.
-    saturates : bool
-        Whether elements may lie beyond the largest value.
-    grid : Grid
-        The values of elements.
+    `NOWHERE` stands for scales that are not in the middle of the range. Blocks of zeros
+    have any finite scale.
     """
-    middle = _middle_of(grid)
-    exponents = scales.view(np.uint32) - _ONE  # wraps below 1
-    if not _lie_in(middle, exponents):  # blocks of zeros have any finite scale
-        no_matter = (maxima == 0) & np.isfinite(scales)
-        exponents = np.where(no_matter, _bits(2.0 ** middle[0]) - _ONE, exponents)
-        if not _lie_in(middle, exponents):
-            return None
-    smallest = exponents + _bits(grid.smallest)
-    if not saturates:
-        return Grids(smallest, None)
-    return Grids(smallest, exponents + _bits(grid.largest))
+    first, last = _middle_of(grid)
+    no_matter = (maxima == 0) & np.isfinite(scales)
+    scales = np.where(no_matter, np.float32(2.0**first), scales)
+    inside = (scales >= 2.0**first) & (scales <= 2.0**last)
+    return np.where(inside, scales.view(np.uint32) - _ONE, NOWHERE)
 
 
 @lru_cache(maxsize=64)
@@ -88,24 +64,3 @@ def _middle_of(grid: Grid) -> tuple[int, int]:
     first = max(-126, -126 - int(log2(spacing)))
     last = min(126, 126 - 23 - int(log2(grid.limit)))
     return first, last
-
-
-def _lie_in(middle: tuple[int, int], exponents: Words) -> bool:
-    """Whether all do; those of infinity and NaN do not."""
-    first, last = middle
-    beyond = exponents - (_bits(2.0**first) - _ONE)
-    return bool(np.max(beyond) <= (last - first) << 23)
-
-
-def offsets_of(scales: Singles, grid: Grid) -> Words:
-    """Return what to add to the bits of elements, to have them times each scale.
-
-    `NOWHERE` stands for scales that are not in the middle of the range.
-    """
-    first, last = _middle_of(grid)
-    inside = (scales >= 2.0**first) & (scales <= 2.0**last)
-    return np.where(inside, scales.view(np.uint32) - _ONE, NOWHERE)
-
-
-def _bits(x: float) -> np.uint32:
-    return np.uint32(np.float32(x).view(np.uint32))

@@ -1,9 +1,8 @@
-"""Fake quantisation in one walk, where a table knows the grid of each block.
+"""Fake quantisation in one walk, where scales are powers of two.
 
-What `passes` does in steps that serve all formats, for those whose scales are powers of
-two that the largest magnitude alone decides: its leading bits are looked up, and what
-they give is added to the bits of elements. Magnitudes are computed once, for the
-largest and for rounding.
+Values need not be scaled then: each is rounded on the grid of its block. The largest
+magnitude decides the scale, and magnitudes are computed once, for that and for
+rounding. Where a table knows the scale, it is not computed either.
 """
 
 from __future__ import annotations
@@ -19,28 +18,27 @@ from refnum.blocks.encoder import spread
 from refnum.blocks.grids import NOWHERE, has_powers, offsets_of
 from refnum.blocks.laid import Laid
 from refnum.blocks.maxima import largest_sizes
-from refnum.blocks.rounding import grid_of, round_sizes
+from refnum.blocks.rounding import Grid, grid_of, round_sizes
 from refnum.blocks.scale_table import has_table, scale_index, scale_table
+from refnum.blocks.scaling import compute_scales
 
-__all__ = ["round_on_known_grids"]
+__all__ = ["round_on_grids_of_blocks"]
 
 Singles = npt.NDArray[np.float32]
 Words = npt.NDArray[np.uint32]
 
 _MAGNITUDE = np.uint32(0x7FFFFFFF)
 _PART = 1 << 18  # elements: enough to hide the cost of calls
-_LEAST = 1 << 13  # elements, for which a look-up is worth its table
+_LEAST = 1 << 8  # blocks, for which a look-up is worth its table
 _BUFFERS = Buffers()
 
 
-def round_on_known_grids(laid: Laid, fmt: BlockFormat) -> Singles | None:
-    """Return what `round_slabs` does; None where there is no table, or it is no use."""
-    slabs, first = laid.slabs, fmt.rule.mantissa_first
-    if laid.values.size < _LEAST or not _is_known(fmt, first):
-        return None
+def round_on_grids_of_blocks(laid: Laid, fmt: BlockFormat) -> Singles | None:
+    """Return what `round_slabs` does; None where not all blocks have such grids."""
+    slabs = laid.slabs
     grid = grid_of(fmt.element, fmt.element_cast)
-    assert grid is not None
-    offsets = _offsets(fmt, first)
+    if grid is None or not isinstance(fmt.block, int) or not has_powers(fmt):
+        return None
     smallest, largest = (
         np.float32(value).view(np.uint32) for value in (grid.smallest, grid.largest)
     )
@@ -51,36 +49,32 @@ def round_on_known_grids(laid: Laid, fmt: BlockFormat) -> Singles | None:
         np.bitwise_and(x.view(np.uint32), _MAGNITUDE, out=sizes)
         scratch = _BUFFERS.take("scratch", (x.size,), np.uint32)
         maxima = largest_sizes(sizes, slabs.width, scratch)
-        found = offsets.take(scale_index(maxima), mode="wrap")
-        if (found == NOWHERE).any():
+        offsets = _offsets(maxima, laid.reference, fmt, grid)
+        if (offsets == NOWHERE).any():
             return None
-        found = found.reshape(inside.block_shape)
+        offsets = offsets.reshape(inside.block_shape)
         (whole,) = inside.parts(x.size)
-        low = spread(found + smallest, whole, slabs.width)
+        low = spread(offsets + smallest, whole, slabs.width)
         high = low + (largest - smallest)
         round_sizes(x, sizes, low, high, grid.mantissa_bits, out[part.elements])
     return out
 
 
-@lru_cache(maxsize=64, typed=True)
-def _is_known(fmt: BlockFormat, first: bool | int) -> bool:
-    """Whether the table of scales is that of grids too."""
-    return (
-        isinstance(fmt.block, int)
-        and fmt.rule.amax_floor == 0
-        and has_powers(fmt)
-        and has_table(fmt, first)
-        and grid_of(fmt.element, fmt.element_cast) is not None
-    )
+def _offsets(maxima: Words, reference: Singles, fmt: BlockFormat, grid: Grid) -> Words:
+    """Return what to add to the bits of elements in each block."""
+    first, floor = fmt.rule.mantissa_first, fmt.rule.amax_floor
+    if maxima.size >= _LEAST and not floor and has_table(fmt, first):
+        return _table(fmt, first, grid).take(scale_index(maxima), mode="wrap")
+    largest = maxima.reshape(-1).view(np.float32)
+    statistic = np.maximum(largest, np.float32(floor)) if floor else largest
+    scales = compute_scales(statistic, reference, fmt).decoded
+    return offsets_of(scales, largest, grid)
 
 
 @lru_cache(maxsize=16, typed=True)
-def _offsets(fmt: BlockFormat, first: bool | int) -> Words:
-    """Return the offset at every index; blocks of zeros may have any."""
-    grid = grid_of(fmt.element, fmt.element_cast)
-    assert grid is not None
+def _table(fmt: BlockFormat, first: bool | int, grid: Grid) -> Words:
+    """Return the offset at every index, the first of which is that of zero."""
     _, scales, _ = scale_table(fmt, first)
-    offsets = offsets_of(scales, grid)
-    if np.isfinite(scales[0]):
-        offsets[0] = offsets[offsets != NOWHERE][0]
-    return offsets
+    magnitudes = np.ones(scales.shape, np.float32)
+    magnitudes[0] = 0
+    return offsets_of(scales, magnitudes, grid)

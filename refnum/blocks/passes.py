@@ -67,13 +67,8 @@ def round_slabs(laid: Laid, fmt: BlockFormat, random: Words | None) -> Singles:
         found = encoder.scales(laid, part, inside)
         values = prescaled(found.scales.decoded, fmt)
         above = outer[part.blocks] if outer.ndim else outer
-        grids = encoder.grids(found, values)
         for piece in inside.pieces(_PIECE):
             place = target[piece.elements]
-            if grids is not None:
-                x = some[piece.elements]
-                encoder.round_on(grids, x, piece, slabs.width, place)
-                continue
             y = encoder.scaled(some, piece, found, slabs.width)
             own = None if bits is None else bits[piece.elements]
             encoder.round(y, own, found, place)

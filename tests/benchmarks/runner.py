@@ -12,7 +12,6 @@ import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -39,12 +38,7 @@ class Runner:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._connection.close()
         self._process.join()
 
@@ -96,8 +90,8 @@ class _Worker:
     def seconds(self, threads: int) -> float:
         parts = np.array_split(self.data, threads)
         start = time.perf_counter()
-        if threads == 1:
-            self.work(self.data)
+        if threads == 1:  # without the cost of a pool
+            self.work(parts[0])
         else:
             list(self.pool.map(self.work, parts))
         return time.perf_counter() - start

@@ -9,7 +9,7 @@ import refnum as rn
 from refnum import Cast, Rounding, blocks
 from refnum.blocks.geometry import Geometry
 from refnum.blocks.laid import lay_out
-from refnum.blocks.on_grids import round_on_known_grids
+from refnum.blocks.on_grids import round_on_grids_of_blocks
 from refnum.blocks.rounding import RoundingSpace, grid_of, round_scaled
 
 from ._inputs import assert_same, bits
@@ -83,7 +83,7 @@ def test_known_grids(fmt, axis):
     for power, known in ((0, True), (-40, True), (-135, False), (120, False)):
         some = np.ldexp(x, power).astype(np.float32)
         laid = lay_out(some, Geometry.of(x.shape, axis, fmt), fmt, None)
-        got = round_on_known_grids(laid, fmt)
+        got = round_on_grids_of_blocks(laid, fmt)
         assert (got is not None) == known
         if known:
             want = rn.dequantize(rn.quantize(some, fmt, axis=axis))
@@ -91,7 +91,7 @@ def test_known_grids(fmt, axis):
     some = x.copy()
     some[3, 70] = np.nan
     laid = lay_out(some, Geometry.of(x.shape, axis, fmt), fmt, None)
-    assert round_on_known_grids(laid, fmt) is None
+    assert round_on_grids_of_blocks(laid, fmt) is None
 
 
 @pytest.mark.parametrize(
