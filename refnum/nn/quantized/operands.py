@@ -62,6 +62,13 @@ class Taken:
     signs: npt.NDArray[np.int8] | None = None
     residual: Single | None = None
 
+    def without_values(self) -> Taken:
+        """Return how the operand was made, without its arrays, whose memory is free."""
+        return Taken(_NOTHING, _NOTHING, rotation=self.rotation, signs=self.signs)
+
+
+_NOTHING = np.empty((0, 0), np.float32)
+
 
 def take(
     array: npt.NDArray[np.floating[Any]],

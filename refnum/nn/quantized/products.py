@@ -161,7 +161,9 @@ class QuantizedProducts:
         taken_x = self._take("fprop_x", x, site)
         taken_w = self._take("fprop_w", weight, site)
         y = multiply(taken_x, transposed(taken_w), self.recipe.fprop)
-        saved = _Saved(x, weight, taken_x, taken_w, site)
+        kept_x = self._kept(taken_x, "fprop_x", "wgrad_x")
+        kept_w = self._kept(taken_w, "fprop_w", "dgrad_w")
+        saved = _Saved(x, weight, kept_x, kept_w, site)
         return y.astype(x.dtype, copy=False), saved
 
     def backward(
@@ -274,6 +276,14 @@ class QuantizedProducts:
         elif shared is not None and operand is not None:
             shared.keep(role, array, operand, taken)
         return taken
+
+    def _kept(self, taken: Taken, role: str, later: str) -> Taken:
+        """Return what the backward pass needs of a forward operand."""
+        operand, user = self.recipe.operands[role], self.recipe.operands[later]
+        copied = user is not None and user.source != "original"
+        sloped = operand is not None and not operand.slope.is_plain
+        needed = copied or sloped or self._same(role, later)
+        return taken if needed else taken.without_values()
 
     def _reused(self, role: str) -> bool:
         """Whether a later product multiplies the codes of this role."""
