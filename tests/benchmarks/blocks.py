@@ -1,9 +1,10 @@
 """Races of the block formats: quantise float32 and dequantise to float32.
 
 The peers do the same work in torch: torchao as shipped, and the documented orders of
-microxcaling and Transformer Engine written out, eager and under `torch.compile`. Two are
+microxcaling and Transformer Engine written out, eager and under `torch.compile`. Some are
 another kind of work, which writes no codes: *fused* has both directions in one compiled
-kernel, and *mx* is microxcaling's own function, where its package can be imported.
+kernel, and *shipped* is microxcaling operation by operation as its code has them (*mx* its
+own function, where the package can be imported).
 """
 
 from collections.abc import Iterator
@@ -68,8 +69,10 @@ def torch_peers(name: str) -> dict[str, Entry]:
     }
     if find_spec("torchao"):
         entries["torchao"] = Entry(partial(torchao, name))
-    if find_spec("mx") and name == "mxfp4":
-        entries["mx"] = Entry(mx)
+    if name == "mxfp4":
+        entries["shipped"] = Entry(shipped)
+        if find_spec("mx"):
+            entries["mx"] = Entry(mx)
     return entries
 
 
@@ -83,6 +86,13 @@ def torchao(name: str) -> Work:
     import blocks_torch
 
     return blocks_torch.torchao(name)
+
+
+def shipped() -> Work:
+    from blocks_torch import from_numpy
+    from microxcaling_torch import quantized
+
+    return from_numpy(lambda x: quantized(x.reshape(-1, 1024), -1))
 
 
 def mx() -> Work:

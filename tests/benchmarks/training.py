@@ -30,6 +30,7 @@ def train(_: int) -> Iterator[Race]:
         "float32": Entry(partial(training, gpt)),
     }
     if find_spec("torch"):
+        entries["shipped"] = Entry(torch_shipped)
         entries["microxcaling"] = Entry(torch_microxcaling)
         entries["compiled"] = Entry(torch_compiled)
     if find_spec("mx"):
@@ -87,8 +88,15 @@ def torch_float32() -> Work:
     return torch_gpt(torch.nn.Linear)
 
 
+def torch_shipped() -> Work:
+    """Return microxcaling's layers, operation by operation as its code has them."""
+    from microxcaling_torch import Linear
+
+    return torch_gpt(Linear)
+
+
 def torch_microxcaling() -> Work:
-    """Return microxcaling's quantiser in all six roles, as `blocks_torch` has it."""
+    """Return its rule in as few operations as it takes, in all six roles."""
     from blocks_torch import fused, microxcaling
     from mxfp4_torch import mxfp4_linear
 
@@ -110,7 +118,7 @@ def torch_compiled() -> Work:
 
 
 def torch_mx() -> Work:
-    """Return microxcaling's own linear layers."""
+    """Return the linear layers of its package."""
     from mxfp4_torch import shipped_linear
 
     return torch_gpt(shipped_linear())
