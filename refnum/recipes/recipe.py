@@ -6,8 +6,10 @@ is refused with the reason.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
 
 from refnum.recipes import registry
 from refnum.recipes.check import check_channels, check_recipe, check_upkeep
@@ -177,13 +179,13 @@ cancel; both operands of a product need the same rotation
         if self.upkeep is not None:
             check_upkeep(self.fprop_w, self.upkeep)
 
-    @property
-    def operands(self) -> dict[str, Operand | None]:
+    @cached_property
+    def operands(self) -> Mapping[str, Operand | None]:
         """The operand of each role by name."""
         return {role: getattr(self, role) for role in ROLES}
 
-    @property
-    def gemms(self) -> dict[str, Gemm]:
+    @cached_property
+    def gemms(self) -> Mapping[str, Gemm]:
         """The three products by name."""
         return {gemm: getattr(self, gemm) for gemm in GEMMS}
 
@@ -204,7 +206,7 @@ cancel; both operands of a product need the same rotation
             Speeds relative to BF16.
         """
 
-        def operands_of(layer: LinearShape) -> dict[str, Operand | None] | None:
+        def operands_of(layer: LinearShape) -> Mapping[str, Operand | None] | None:
             own = recipe_of_layer(
                 self, layer.name, layer.kind, layer.block, model.blocks
             )

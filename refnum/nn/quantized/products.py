@@ -113,13 +113,12 @@ class QuantizedProducts:
         self.channels = WideChannels()
         self.shared = shared
         self._calls = 0
-        self._checked: set[tuple[Any, ...]] = set()
+        self._checked: tuple[Recipe, set[tuple[Any, ...]]] = (recipe, set())
         self._weights: dict[str, tuple[_Array, Taken]] = {}
 
     def begin(self, step: int) -> None:
         """Say that a step begins; the recipe may have changed."""
         self.step = step
-        self._checked.clear()
         self._calls = 0
         self._weights.clear()
         self.amax.begin(step)
@@ -304,11 +303,12 @@ class QuantizedProducts:
         return a == b and a.is_axis_free and is_fixed(a) and a.rotation is None
 
     def _check(self, lengths: dict[str, int]) -> None:
-        recipe = self.recipe
-        known = (id(recipe), *lengths.items())
-        if known not in self._checked:
+        recipe, known = self.recipe, tuple(lengths.items())
+        if self._checked[0] is not recipe:
+            self._checked = recipe, set()
+        if known not in self._checked[1]:
             check_shapes(recipe.operands, lengths, self.layer or "layer", recipe.padded)
-            self._checked.add(known)
+            self._checked[1].add(known)
 
 
 def _reads_codes(operand: Operand | None) -> bool:
