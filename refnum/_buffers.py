@@ -25,6 +25,7 @@ import numpy.typing as npt
 __all__ = ["Buffers", "keep_freed_memory"]
 
 _LIMIT = 8 << 20  # bytes
+_LINE = 64  # bytes: of a cache line, and of the widest vectors
 _LARGEST_KEPT = 31 << 20  # bytes: glibc learns sizes up to 32 MiB
 _HALF_OF_HEAP = 29 << 20  # bytes, twice of which glibc keeps at the top of its heap
 
@@ -39,6 +40,13 @@ def keep_freed_memory() -> None:
     """
     np.empty(_LARGEST_KEPT, np.uint8)
     _heap = [np.empty(_HALF_OF_HEAP, np.uint8) for _ in range(2)]  # both at a time
+
+
+def _aligned(size: int) -> npt.NDArray[np.uint8]:
+    """Return bytes that begin with a cache line, so that no vector is in two of them."""
+    room = np.empty(size + _LINE, np.uint8)
+    start = -room.ctypes.data % _LINE
+    return room[start : start + size]
 
 
 class Buffers(threading.local):
@@ -68,7 +76,7 @@ class Buffers(threading.local):
         if kept is None or kept.size < size:
             keep_freed_memory()
             # Powers of two: sizes that grow are not copied again and again.
-            kept = np.empty(max(64, 1 << (size - 1).bit_length()), np.uint8)
+            kept = _aligned(max(_LINE, 1 << (size - 1).bit_length()))
             self._kept[name] = kept
         return kept[:size].view(kind).reshape(shape)
 

@@ -20,6 +20,7 @@ FRONT_DOOR = "refnum"
 FLOORS = {
     "_buffers": 0,
     "_files": 0,
+    "_records": 0,
     "_version": 0,
     "formats": 1,
     "random": 1,

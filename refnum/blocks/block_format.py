@@ -8,6 +8,7 @@ from math import inf
 
 import numpy as np
 
+from refnum._records import hashed_once
 from refnum.blocks.rule import ScaleRule
 from refnum.formats import Cast, Format
 
@@ -40,6 +41,7 @@ class TensorScale:
             raise ValueError(f"span is {self.span!r}; tensor, row or a size is allowed")
 
 
+@hashed_once
 @dataclass(frozen=True)
 class BlockFormat:
     """Narrow elements that share a scale: everything that fixes the bits.

@@ -15,13 +15,13 @@ import numpy.typing as npt
 
 from refnum._buffers import Buffers
 from refnum.blocks.block_format import BlockFormat
-from refnum.blocks.encoder import spread
 from refnum.blocks.grids import NOWHERE, has_powers, offsets_of
 from refnum.blocks.laid import Laid
 from refnum.blocks.maxima import largest_sizes
 from refnum.blocks.rounding import Grid, grid_of, round_sizes
 from refnum.blocks.scale_table import has_table, scale_index, scale_table
 from refnum.blocks.scaling import compute_scales
+from refnum.blocks.slabs import Slabs
 
 __all__ = ["round_on_grids_of_blocks"]
 
@@ -72,11 +72,18 @@ def round_on_grids_of_blocks(laid: Laid, fmt: BlockFormat) -> Singles | None:
         if (offsets == NOWHERE).any():
             return None
         offsets += plan.smallest
-        (whole,) = inside.parts(x.size)
-        low = spread(offsets.reshape(inside.block_shape), whole, slabs.width)
-        high = low + plan.reach
+        low = _for_columns(offsets, inside)
+        high = _BUFFERS.take("high", low.shape, np.uint32)
+        np.add(low, plan.reach, out=high)
         round_sizes(x, sizes, low, high, plan.grid.mantissa_bits, out[part.elements])
     return out
+
+
+def _for_columns(blocks: Words, slabs: Slabs) -> Words:
+    """Return what belongs to blocks for each column, in a shape that rows broadcast."""
+    count, _, columns = slabs.shape
+    each = np.repeat(blocks, slabs.width) if slabs.width > 1 else blocks
+    return each.reshape(count, 1, columns)
 
 
 def _offsets(maxima: Words, reference: Singles, fmt: BlockFormat, plan: _Plan) -> Words:

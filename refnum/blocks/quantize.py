@@ -241,6 +241,8 @@ def must_be(value: object, kind: type, name: str) -> None:
 def as_float32(x: npt.ArrayLike) -> Singles:
     """Return values in the precision of the arithmetic."""
     array = np.asarray(x)
+    if array.dtype == np.float32:
+        return array
     if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8:
         raise TypeError(
             f"values must be float16, float32, float64 or integers, not {array.dtype}"

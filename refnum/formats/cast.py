@@ -14,6 +14,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any
 
+from refnum._records import hashed_once
 from refnum.formats.format import Format
 
 __all__ = [
@@ -151,6 +152,7 @@ class SubnormalResults(Enum):
     """As zero, if the value lies below the smallest subnormal before rounding."""
 
 
+@hashed_once
 @dataclass(frozen=True)
 class Cast:
     """Everything that a conversion can choose.

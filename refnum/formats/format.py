@@ -14,6 +14,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from refnum._records import hashed_once
+
 __all__ = ["Format", "NaNCodes"]
 
 _WIDEST_TABLE = 19  # bits; the value table of TF32 holds 2**19 float64, 4 MiB
@@ -32,6 +34,7 @@ class NaNCodes(Enum):
     """Every code of the top exponent but its first, which is infinity (IEEE 754)."""
 
 
+@hashed_once
 @dataclass(frozen=True)
 class Format:
     """What each code of a number format means.

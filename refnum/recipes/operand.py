@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import inf
 
 from refnum.blocks import BlockFormat, ChosenFormat, block_format
@@ -145,7 +146,7 @@ class Operand:
             return False
         return fmt.tensor_scale is not None or fmt.block == "tensor"
 
-    @property
+    @cached_property
     def block_format(self) -> BlockFormat | ChosenFormat | None:
         """The block format with the cast of this operand in it."""
         fmt, cast = self.format, self.cast
@@ -160,7 +161,7 @@ class Operand:
             fmt = replace(fmt, prescale=fmt.prescale * self.prescale)
         return fmt if cast is None else replace(fmt, element_cast=cast)
 
-    @property
+    @cached_property
     def element_cast(self) -> Cast:
         """The cast of elements, of the format or in place of its own."""
         if self.cast is not None:
@@ -170,12 +171,12 @@ class Operand:
             return fmt.candidates[0].element_cast
         return fmt.element_cast if isinstance(fmt, BlockFormat) else Cast()
 
-    @property
+    @cached_property
     def is_stochastic(self) -> bool:
         """Whether rounding elements draws random bits."""
         return self.format is not None and self.element_cast.rounding.is_stochastic
 
-    @property
+    @cached_property
     def block(self) -> tuple[int, int] | str | None:
         """(Elements across, elements along the axis) of a block; or row, tensor, None."""
         fmt = self.format
@@ -185,7 +186,7 @@ class Operand:
             return None
         return (1, fmt.block) if isinstance(fmt.block, int) else fmt.block
 
-    @property
+    @cached_property
     def is_axis_free(self) -> bool:
         """Whether codes and scales are the same along either axis."""
         square = isinstance(self.block, tuple) and self.block[0] == self.block[1]

@@ -1,8 +1,8 @@
 """Races of whole training steps: a character GPT beside the same model in torch.
 
 The input is a batch of windows of tokens; a speed of 10 is 10 000 tokens a second.
-Entries keep their models, so that each call is one more step of the same training;
-threads have models of their own.
+Entries keep their models, so that each turn is a few more steps of the same training, in a
+row as training has them; threads have models of their own.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,6 +15,7 @@ from races import Entry, Race, Work
 SIZES = {"vocabulary": 96, "context": 128, "width": 128, "heads": 4, "layers": 2}
 BATCH = 16
 RATE = 1e-3
+STEPS = 3  # in a turn
 
 
 def train(_: int) -> Iterator[Race]:
@@ -24,7 +25,7 @@ def train(_: int) -> Iterator[Race]:
     }
     if find_spec("torch"):
         entries["torch"] = Entry(torch_float32)
-    yield Race("GPT-2, 2 layers", tokens, entries, False, weight=1000)
+    yield Race("GPT-2, 2 layers", tokens, entries, False, weight=1000 * STEPS)
     entries = {
         "refnum": Entry(partial(training, partial(gpt, recipe="mxfp4"))),
         "float32": Entry(partial(training, gpt)),
@@ -35,7 +36,7 @@ def train(_: int) -> Iterator[Race]:
         entries["compiled"] = Entry(torch_compiled)
     if find_spec("mx"):
         entries["mx"] = Entry(torch_mx)
-    yield Race("MXFP4 in all six roles", tokens, entries, False, weight=1000)
+    yield Race("MXFP4 in all six roles", tokens, entries, False, weight=1000 * STEPS)
 
 
 def tokens() -> np.ndarray:
@@ -49,7 +50,8 @@ def training(make: Callable[[], Work]) -> Work:
 
     def work(part: np.ndarray) -> object:
         step = free.pop() if free else make()
-        result = step(part.reshape(-1, SIZES["context"]))
+        for _ in range(STEPS):
+            result = step(part.reshape(-1, SIZES["context"]))
         free.append(step)
         return result
 
