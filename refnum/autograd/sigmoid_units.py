@@ -31,6 +31,7 @@ _Pass = Callable[[_Array, _Array, _Array | None], None]
 _PIECE = 1 << 15  # elements
 _ROOT_TWO_OVER_PI = math.sqrt(2 / math.pi)
 _CUBIC = 0.044715
+_FLAT = 1e30  # a square beyond which the slope is 0 or 1
 
 
 def gelu_tanh_pass(x: Any) -> tuple[Any, Any]:
@@ -71,6 +72,8 @@ def _gelu(x: _Array, out: _Array, slope: _Array | None) -> None:
         e *= e
         np.subtract(1, e, out=e)
         e *= x
+        if not square.max() <= _FLAT:  # 0 times an infinite square would be NaN
+            np.minimum(square, _FLAT, out=square)
         square *= 1.5 * _CUBIC * _ROOT_TWO_OVER_PI
         square += 0.5 * _ROOT_TWO_OVER_PI
         e *= square

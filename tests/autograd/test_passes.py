@@ -70,6 +70,20 @@ def test_slopes(run, slope, numerics):
         assert run(x)[1] is None
 
 
+@pytest.mark.parametrize("numerics", [FAST, REPRODUCIBLE], ids=lambda n: n.name)
+@pytest.mark.parametrize("run", [silu_pass, gelu_tanh_pass])
+def test_slopes_of_huge_arguments(run, numerics):
+    huge = np.float32([1e10, 1e19, 2e19, 1e20, 3.4e38])
+    with use(numerics):
+        _, found = run(np.concatenate([huge, -huge, np.float32([np.nan, 1])]))
+    np.testing.assert_array_equal(found[:5], 1)
+    np.testing.assert_array_equal(found[5:10], 0)
+    assert np.isnan(found[10])
+    assert np.isfinite(found[11])
+    with use(numerics):
+        assert run(np.empty((0, 3), np.float32))[1].shape == (0, 3)
+
+
 def test_attention_in_pieces_is_attention():
     rng = np.random.default_rng(0)
     # Scores of 2^17 elements are a piece: here one of the first axis, and three remain.
