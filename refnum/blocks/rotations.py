@@ -31,8 +31,9 @@ Flips = tuple[Singles | None, bool]
 """The signs, and whether they come first."""
 
 _EXACT_CHUNK = 1 << 15  # elements at a time, whose two buffers of float64 stay in L2
-_BUTTERFLY_CHUNK = 1 << 17  # the same of float32
+_BUTTERFLY_CHUNK = 1 << 18  # of float32, in columns long enough
 _SEQUENTIAL_CHUNK = 1 << 18  # for many rows, where sums are made by additions
+_WIDEST_RUN = 32  # of pairs that are laid in columns; longer ones fight for the cache
 _WIDEST_SUM = 32  # terms in index order; butterflies join longer runs
 _HALVINGS = 5  # of the smallest sum, at most: 1 / sqrt(1024)
 
@@ -93,17 +94,22 @@ def _is_normal(span: Span | None) -> bool:
 def _rotate_butterfly(
     chunk: npt.NDArray[Any],
     flips: Flips,
-    buffers: npt.NDArray[Any],
+    buffers: Singles,
     target: Format | None,
-    out: npt.NDArray[np.float32],
+    out: Singles,
 ) -> None:
     """Write the rotations of `chunk`, shape (runs, size), to `out`."""
     signs, signs_first = flips
-    x = butterflies_of_runs(*_flipped(chunk, flips, buffers))
-    x *= _root(chunk.shape[1])
+    size = chunk.shape[1]
+    parts = -1, min(size, _WIDEST_RUN)
+    x = _as_singles(chunk, signs if signs_first else None, buffers)
+    butterflies_of_runs(
+        x.reshape(parts), buffers.reshape(2, *parts), out.reshape(parts)
+    )
+    _join_parts(out, parts[1], buffers)
     if signs is not None and not signs_first:
-        x *= signs.reshape(len(x), 1, -1)
-    _write(x, out)
+        out *= signs
+    out *= _root(size)
     _finish(out, target)
 
 
@@ -115,34 +121,40 @@ def _rotate_sequential(
     out: Singles,
 ) -> None:
     """Write the rotations of `chunk`, shape (runs, size), to `out`."""
+    signs, signs_first = flips
     size = chunk.shape[1]
-    if size > _WIDEST_SUM:
-        _rotate_wide(chunk, flips, buffers, out)
-    else:
-        x = chunk
-        if x.dtype != np.float32 or not x.flags.c_contiguous:
-            x = buffers[0]
-            np.copyto(x, chunk, casting="same_kind")
+    if size <= _WIDEST_SUM:
+        x = _as_singles(chunk, None, buffers)
         product_in_order(x, _signed_matrix(size, flips), out)
+    else:
+        parts = -1, _WIDEST_SUM
+        x = _as_singles(chunk, signs if signs_first else None, buffers)
+        product_in_order(x.reshape(parts), _matrix(parts[1]), out.reshape(parts))
+        _join_parts(out, parts[1], buffers)
+        if signs is not None and not signs_first:
+            out *= signs
+            out += np.float32(0)  # sums of zero stay +0
     out *= _root(size)
     _finish(out, target)
 
 
-def _rotate_wide(
-    chunk: npt.NDArray[Any], flips: Flips, buffers: Singles, out: Singles
-) -> None:
-    """Write sums of runs that are longer than one product makes them."""
-    signs, signs_first = flips
-    runs, size = chunk.shape
-    x, spare = _flipped(chunk, flips, buffers)
-    rows = -1, _WIDEST_SUM
-    matrix = _signed_matrix(_WIDEST_SUM, (None, True))
-    product_in_order(x.reshape(rows), matrix, spare.reshape(rows))
-    parts = runs, size // _WIDEST_SUM, _WIDEST_SUM
-    sums, _ = butterflies(*swap_runs(spare.reshape(parts), x.reshape(parts)))
-    if signs is not None and not signs_first:
-        sums *= signs.reshape(len(sums), 1, -1)
-        sums += np.float32(0)  # sums of zero stay +0
+def _as_singles(
+    chunk: npt.NDArray[Any], signs: Singles | None, buffers: Singles
+) -> Singles:
+    """Return a chunk as contiguous float32, flipped by signs: in the first buffer."""
+    if signs is None and chunk.dtype == np.float32 and chunk.flags.c_contiguous:
+        return chunk
+    return _flipped(chunk, (signs, True), buffers)[0]
+
+
+def _join_parts(out: Singles, width: int, buffers: Singles) -> None:
+    """Finish runs of which each part of that width has its sums: butterflies join them."""
+    runs, size = out.shape
+    if size == width:
+        return
+    parts = runs, size // width, width
+    x, _ = swap_runs(out.reshape(parts), buffers[0].reshape(parts))
+    sums, _ = butterflies(x, buffers[1].reshape(x.shape))
     _write(sums, out)
 
 

@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 _Floats = npt.NDArray[np.float64]
+_Singles = npt.NDArray[np.float32]
 _SIGNIFICAND = 53  # bits of a float64
 _ORDINARY = 700  # exponents at which no step of a split over- or underflows
 _WIDEST_PRODUCT = 16  # beyond, butterflies cost less than BLAS
@@ -46,42 +47,59 @@ def sylvester(size: int) -> npt.NDArray[np.int8]:
 
 
 def butterflies(
-    x: npt.NDArray[Any], spare: npt.NDArray[Any]
+    x: npt.NDArray[Any], spare: npt.NDArray[Any], first: int = 1, end: int | None = None
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Multiply by H along the first axis, a + b and a - b in ascending stride.
 
     Both arrays, shape (size, ...), are overwritten; the product comes first of the two
-    that are returned.
+    that are returned. With `first` and `end`, strides below and from there are left out.
     """
-    size, stride = len(x), 1
-    while stride < size:
+    size, stride = len(x), first
+    while stride < (size if end is None else end):
         old = x.reshape(size // (2 * stride), 2, -1)
         new = spare.reshape(old.shape)
-        np.add(old[:, 0], old[:, 1], out=new[:, 0])
-        np.subtract(old[:, 0], old[:, 1], out=new[:, 1])
+        _add_and_subtract(old[:, 0], old[:, 1], new[:, 0], new[:, 1])
         x, spare = spare, x
         stride *= 2
     return x, spare
 
 
-def butterflies_of_runs(
-    x: npt.NDArray[np.float32], spare: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float32]:
-    """Multiply each row by H, as `butterflies` does the first axis.
+def _add_and_subtract(
+    a: npt.NDArray[Any],
+    b: npt.NDArray[Any],
+    sums: npt.NDArray[Any],
+    differences: npt.NDArray[Any],
+) -> None:
+    np.add(a, b, out=sums)
+    np.subtract(a, b, out=differences)
 
-    Both arrays, shape (runs, size), contiguous, are overwritten. The product is in one
-    of them, with shape (size / 2, runs, 2): pairs of neighbours, so that every stage but
-    the first adds whole rows. The first is a complex product, (a - bi)(1 + i), whose
-    parts are a * 1 - (-b) * 1 and a * 1 + (-b) * 1: each is rounded once, as a + b and
-    a - b are, with the same zeros and infinities.
+
+def butterflies_of_runs(x: _Singles, buffers: _Singles, out: _Singles) -> None:
+    """Write each row's product with H to `out`, as `butterflies` has it down an axis.
+
+    All are contiguous, `x` and `out` of shape (runs, size), and the two buffers alike;
+    `x` may be the first. Pairs of neighbours are complex numbers. The first stage is a
+    product, (a - bi)(1 + i), whose parts are a * 1 - (-b) * 1 and a * 1 + (-b) * 1: each
+    is rounded once, as a + b and a - b are, with the same zeros and infinities. The next
+    stage makes columns of runs, so that those between add whole rows, and the last makes
+    runs of columns.
     """
     runs, size = x.shape
-    pairs = spare.reshape(size // 2, runs, 2).view(np.complex64)
-    np.conjugate(x.view(np.complex64).T, out=pairs[..., 0])
-    sums = x.reshape(pairs.shape[0], runs, 2).view(np.complex64)
-    np.multiply(pairs, np.complex64(1 + 1j), out=sums)
-    product, _ = butterflies(sums, pairs)
-    return product.view(np.float32)
+    here, there = buffers.view(np.complex64)
+    np.conjugate(x.view(np.complex64), out=here)
+    np.multiply(here, np.complex64(1 + 1j), out=here)
+    if size == 2:
+        np.copyto(out, here.view(np.float32))
+        return
+    pairs = here.reshape(runs, size // 4, 2).T  # neighbours first
+    halves = out.view(np.complex64).reshape(runs, 2, size // 4).transpose(1, 2, 0)
+    if size > 4:
+        columns = there.reshape(size // 4, 2, runs)
+        _add_and_subtract(pairs[0], pairs[1], columns[:, 0], columns[:, 1])
+        rows = size // 2, runs
+        pairs, _ = butterflies(there.reshape(rows), here.reshape(rows), 2, size // 4)
+        pairs = pairs.reshape(2, size // 4, runs)
+    _add_and_subtract(pairs[0], pairs[1], halves[0], halves[1])
 
 
 def swap_runs(
