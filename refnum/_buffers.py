@@ -32,7 +32,7 @@ _HALF_OF_HEAP = 29 << 20  # bytes, twice of which glibc keeps at the top of its 
 
 @cache
 def keep_freed_memory() -> None:
-    """Ask for large arrays and free them; no page of them is ever used.
+    """Ask for large arrays, 58 MiB at a time, and free them; no page is ever used.
 
     It happens once, with the first kept array or the import of the gradient engine, and
     concerns the whole process: memory that NumPy frees may stay with it, up to twice

@@ -33,7 +33,7 @@ Flips = tuple[Singles | None, bool]
 _EXACT_CHUNK = 1 << 15  # elements at a time, whose two buffers of float64 stay in L2
 _BUTTERFLY_CHUNK = 1 << 18  # of float32, in columns long enough
 _SEQUENTIAL_CHUNK = 1 << 18  # for many rows, where sums are made by additions
-_WIDEST_RUN = 32  # of pairs that are laid in columns; longer ones fight for the cache
+_WIDEST_RUN = 32  # elements that are laid in columns; more would fight for the cache
 _WIDEST_SUM = 32  # terms in index order; butterflies join longer runs
 _HALVINGS = 5  # of the smallest sum, at most: 1 / sqrt(1024)
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
+from types import MappingProxyType
 
 from refnum.recipes import registry
 from refnum.recipes.check import check_channels, check_recipe, check_upkeep
@@ -179,14 +180,22 @@ cancel; both operands of a product need the same rotation
         if self.upkeep is not None:
             check_upkeep(self.fprop_w, self.upkeep)
 
-    @cached_property
+    @property
     def operands(self) -> Mapping[str, Operand | None]:
         """The operand of each role by name."""
+        return MappingProxyType(self._operands)
+
+    @property
+    def gemms(self) -> Mapping[str, Gemm]:
+        """The three products by name."""
+        return MappingProxyType(self._gemms)
+
+    @cached_property
+    def _operands(self) -> dict[str, Operand | None]:
         return {role: getattr(self, role) for role in ROLES}
 
     @cached_property
-    def gemms(self) -> Mapping[str, Gemm]:
-        """The three products by name."""
+    def _gemms(self) -> dict[str, Gemm]:
         return {gemm: getattr(self, gemm) for gemm in GEMMS}
 
     @property

@@ -3,7 +3,7 @@
 The peers do the same work in torch: torchao as shipped, and the documented orders of
 microxcaling and Transformer Engine written out, eager and under `torch.compile`. Some are
 another kind of work, which writes no codes: *fused* has both directions in one compiled
-kernel, and *shipped* is microxcaling operation by operation as its code has them (*mx* its
+kernel, and *unfused* is microxcaling operation by operation as its code has them (*mx* its
 own function, where the package can be imported).
 """
 
@@ -70,7 +70,7 @@ def torch_peers(name: str) -> dict[str, Entry]:
     if find_spec("torchao"):
         entries["torchao"] = Entry(partial(torchao, name))
     if name == "mxfp4":
-        entries["shipped"] = Entry(shipped)
+        entries["unfused"] = Entry(unfused)
         if find_spec("mx"):
             entries["mx"] = Entry(mx)
     return entries
@@ -88,7 +88,7 @@ def torchao(name: str) -> Work:
     return blocks_torch.torchao(name)
 
 
-def shipped() -> Work:
+def unfused() -> Work:
     from blocks_torch import from_numpy
     from microxcaling_torch import quantized
 

@@ -1,7 +1,7 @@
 """microxcaling as its Python code runs on a CPU: each operation on a tensor, in its order.
 
-For those who have not its package. `mx` in the tables is the package itself, which takes
-the same time.
+For those who have not its package, which the tables call *mx*: the same bits, forward and
+backward.
 """
 
 import torch
@@ -13,7 +13,7 @@ TINY = 2.0**-126
 
 
 def quantized(x: torch.Tensor, axis: int) -> torch.Tensor:
-    """Return the MXFP4 values of a matrix with blocks along an axis, undoing nothing."""
+    """Return the MXFP4 values of an array with blocks along an axis."""
     axis %= x.ndim
     blocks = x.unflatten(axis, (-1, BLOCK))
     amax, _ = torch.max(torch.abs(blocks), dim=axis + 1, keepdim=True)

@@ -31,7 +31,7 @@ def train(_: int) -> Iterator[Race]:
         "float32": Entry(partial(training, gpt)),
     }
     if find_spec("torch"):
-        entries["shipped"] = Entry(torch_shipped)
+        entries["unfused"] = Entry(torch_unfused)
         entries["microxcaling"] = Entry(torch_microxcaling)
         entries["compiled"] = Entry(torch_compiled)
     if find_spec("mx"):
@@ -90,7 +90,7 @@ def torch_float32() -> Work:
     return torch_gpt(torch.nn.Linear)
 
 
-def torch_shipped() -> Work:
+def torch_unfused() -> Work:
     """Return microxcaling's layers, operation by operation as its code has them."""
     from microxcaling_torch import Linear
 

@@ -237,3 +237,12 @@ def test_every_recipe_says_where_it_is_from(name):
 
 def test_every_product_has_two_roles():
     assert [role for pair in GEMMS.values() for role in pair] == list(ROLES)
+
+
+def test_what_a_recipe_gathers_cannot_be_written_to():
+    recipe = recipes.get("mxfp4")
+    for gathered in (recipe.operands, recipe.gemms):
+        with pytest.raises(TypeError, match="does not support item assignment"):
+            gathered["fprop_x"] = None
+    assert dict(recipe.operands) == {role: getattr(recipe, role) for role in ROLES}
+    assert dict(recipe.gemms) == {gemm: getattr(recipe, gemm) for gemm in GEMMS}

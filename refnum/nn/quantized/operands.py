@@ -30,6 +30,7 @@ __all__ = ["Taken", "rotate", "take"]
 Single = npt.NDArray[np.float32]
 
 _EDEN_BITS = 24  # of each scale's stochastic rounding
+_NOTHING = np.empty((0, 0), np.float32)
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,9 @@ class Taken:
     signs: npt.NDArray[np.int8] | None = None
     residual: Single | None = None
 
-    def without_values(self) -> Taken:
-        """Return how the operand was made, without its arrays, whose memory is free."""
+    def only_rotation(self) -> Taken:
+        """Return how the operand was rotated, without its values and codes."""
         return Taken(_NOTHING, _NOTHING, rotation=self.rotation, signs=self.signs)
-
-
-_NOTHING = np.empty((0, 0), np.float32)
 
 
 def take(

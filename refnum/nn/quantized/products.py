@@ -52,6 +52,7 @@ class Observer:
 class _Saved:
     """What the backward pass needs."""
 
+    recipe: Recipe
     x: _Array
     weight: _Array
     taken_x: Taken
@@ -113,7 +114,7 @@ class QuantizedProducts:
         self.channels = WideChannels()
         self.shared = shared
         self._calls = 0
-        self._checked: tuple[Recipe, set[tuple[Any, ...]]] = (recipe, set())
+        self._checked: tuple[Recipe, dict[str, int]] = (recipe, {})
         self._weights: dict[str, tuple[_Array, Taken]] = {}
 
     def begin(self, step: int) -> None:
@@ -152,7 +153,7 @@ class QuantizedProducts:
         ValueError
             If a block or a rotation does not divide K.
         """
-        self._check({"fprop": x.shape[1]})
+        self._check("fprop", x.shape[1])
         site = Site(self.seed, self.step, self.layer, self._calls)
         self._calls += 1
         if self.recipe.channels is not None:
@@ -162,7 +163,7 @@ class QuantizedProducts:
         y = multiply(taken_x, transposed(taken_w), self.recipe.fprop)
         kept_x = self._kept(taken_x, "fprop_x", "wgrad_x")
         kept_w = self._kept(taken_w, "fprop_w", "dgrad_w")
-        saved = _Saved(x, weight, kept_x, kept_w, site)
+        saved = _Saved(self.recipe, x, weight, kept_x, kept_w, site)
         return y.astype(x.dtype, copy=False), saved
 
     def backward(
@@ -183,16 +184,24 @@ class QuantizedProducts:
         ------
         ValueError
             If a block or a rotation does not divide M or N.
+        RuntimeError
+            If the layer has another recipe than in the forward pass.
         """
+        if saved.recipe is not self.recipe and saved.recipe != self.recipe:
+            raise RuntimeError(
+                f"{self.layer or 'layer'}: the forward pass had the recipe "
+                f"{saved.recipe}, the backward pass has {self.recipe}; both must come "
+                "before the recipe changes"
+            )
         dx = dw = taken_dy = None
         if needs[0]:
-            self._check({"dgrad": dy.shape[1]})
+            self._check("dgrad", dy.shape[1])
             taken_dy = self._take("dgrad_dy", dy, saved.site)
             dx = self._dgrad(taken_dy, saved).astype(dy.dtype, copy=False)
             if self.observer is not None:
                 self.observer.gradient(self.layer, "dgrad", dx, dy, saved.weight)
         if needs[1]:
-            self._check({"wgrad": dy.shape[0]})
+            self._check("wgrad", dy.shape[0])
             if taken_dy is None or not self._same("dgrad_dy", "wgrad_dy"):
                 taken_dy = self._take("wgrad_dy", dy, saved.site)
             dw = self._wgrad(dy, taken_dy, saved).astype(dy.dtype, copy=False)
@@ -277,12 +286,15 @@ class QuantizedProducts:
         return taken
 
     def _kept(self, taken: Taken, role: str, later: str) -> Taken:
-        """Return what the backward pass needs of a forward operand."""
+        """Return what the backward pass needs of a forward operand.
+
+        A slope that is not plain reads what was quantised, and its codes.
+        """
         operand, user = self.recipe.operands[role], self.recipe.operands[later]
         copied = user is not None and user.source != "original"
         sloped = operand is not None and not operand.slope.is_plain
         needed = copied or sloped or self._same(role, later)
-        return taken if needed else taken.without_values()
+        return taken if needed else taken.only_rotation()
 
     def _reused(self, role: str) -> bool:
         """Whether a later product multiplies the codes of this role."""
@@ -302,13 +314,15 @@ class QuantizedProducts:
             return a is b
         return a == b and a.is_axis_free and is_fixed(a) and a.rotation is None
 
-    def _check(self, lengths: dict[str, int]) -> None:
-        recipe, known = self.recipe, tuple(lengths.items())
+    def _check(self, gemm: str, length: int) -> None:
+        """Raise unless blocks and rotations divide what a product reduces."""
+        recipe = self.recipe
         if self._checked[0] is not recipe:
-            self._checked = recipe, set()
-        if known not in self._checked[1]:
-            check_shapes(recipe.operands, lengths, self.layer or "layer", recipe.padded)
-            self._checked[1].add(known)
+            self._checked = recipe, {}
+        if self._checked[1].get(gemm) != length:
+            where = self.layer or "layer"
+            check_shapes(recipe.operands, {gemm: length}, where, recipe.padded)
+            self._checked[1][gemm] = length
 
 
 def _reads_codes(operand: Operand | None) -> bool:
