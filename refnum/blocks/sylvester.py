@@ -36,7 +36,11 @@ _Floats = npt.NDArray[np.float64]
 _Singles = npt.NDArray[np.float32]
 _SIGNIFICAND = 53  # bits of a float64
 _ORDINARY = 700  # exponents at which no step of a split over- or underflows
-_WIDEST_PRODUCT = 16  # beyond, butterflies cost less than BLAS
+_WIDEST_PRODUCT = 32  # beyond, butterflies of parts cost less than BLAS
+_PART = 16
+_PRODUCT = (
+    1 << 14
+)  # elements that BLAS multiplies at a time: small products are quicker
 
 
 def sylvester(size: int) -> npt.NDArray[np.int8]:
@@ -269,9 +273,11 @@ def _sums(x: _Floats, spare: _Floats) -> tuple[_Floats, _Floats]:
     inner), come first of the two that are returned.
     """
     groups, size = x.shape
-    inner = min(size, _WIDEST_PRODUCT)
+    inner = size if size <= _WIDEST_PRODUCT else _PART
     matrix = _scaled_matrix(inner, _log2(size) // 2)
-    np.matmul(x.reshape(-1, inner), matrix, out=spare.reshape(-1, inner))
+    rows, sums, step = x.reshape(-1, inner), spare.reshape(-1, inner), _PRODUCT // inner
+    for i in range(0, len(rows), step):
+        np.matmul(rows[i : i + step], matrix, out=sums[i : i + step])
     runs = groups, size // inner, inner
     return butterflies(*swap_runs(spare.reshape(runs), x.reshape(runs)))
 
