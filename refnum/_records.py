@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any, TypeVar
 
 __all__ = ["hashed_once"]
@@ -14,8 +15,8 @@ _KEPT = "_hash"
 def hashed_once(cls: type[_Record]) -> type[_Record]:
     """Let each record of a frozen dataclass compute its hash but once.
 
-    A format has a dozen fields, records and strings among them. The hash is not pickled:
-    in another process strings have other hashes.
+    A format has a dozen fields, records and strings among them. Fields alone are pickled:
+    in another process strings have other hashes, and tables are made anew.
     """
     compute = cls.__hash__
 
@@ -26,7 +27,7 @@ def hashed_once(cls: type[_Record]) -> type[_Record]:
         return int(found)
 
     def __getstate__(self: Any) -> dict[str, Any]:
-        return {name: self.__dict__[name] for name in self.__dict__ if name != _KEPT}
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     setattr(cls, "__hash__", __hash__)  # noqa: B010 mypy does not let methods be assigned
     setattr(cls, "__getstate__", __getstate__)  # noqa: B010

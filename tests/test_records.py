@@ -9,15 +9,22 @@ from dataclasses import dataclass, replace
 import pytest
 
 import refnum as rn
+from refnum import recipes
 from refnum._records import hashed_once
+from refnum.blocks import block_format, names
+from refnum.blocks.arithmetic import EXACT
 
 CHECK = """
 import pickle, sys
+records = pickle.load(sys.stdin.buffer)
 import refnum as rn
-for name, record in pickle.load(sys.stdin.buffer).items():
-    own = getattr(rn, name)
-    assert record == own and hash(record) == hash(own), name
-    assert len({record, own}) == 1, name
+from refnum import recipes
+for name, record in records["formats"].items():
+    own = rn.blocks.block_format(name)
+    assert record == own and len({record, own}) == 1, name
+for name, record in records["recipes"].items():
+    assert record == recipes.get(name), name
+assert records["element"] == rn.E2M1 and hash(records["element"]) == hash(rn.E2M1)
 """
 
 
@@ -49,13 +56,31 @@ def test_hash_is_computed_once():
 
 
 @pytest.mark.parametrize("seed", ["1", "2"])
-def test_pickled_records_hash_as_those_of_the_other_process(seed):
-    records = {name: getattr(rn, name) for name in ("MXFP4", "MXFP8_E4M3", "E2M1")}
-    for record in records.values():
+def test_records_are_the_same_in_another_process(seed):
+    records = {
+        "formats": {name: block_format(name) for name in names()},
+        "recipes": {name: recipes.get(name) for name in recipes.names()},
+        "element": rn.E2M1,
+    }
+    for record in (rn.E2M1, *records["formats"].values()):
         hash(record)
+    rn.decode(rn.encode([1.0], rn.E2M1), rn.E2M1)  # makes tables
+    data = pickle.dumps(records)
+    assert len(data) < 1 << 18
     subprocess.run(
         [sys.executable, "-c", CHECK],
-        input=pickle.dumps(records),
+        input=data,
         check=True,
         env={**os.environ, "PYTHONHASHSEED": seed},
     )
+
+
+def test_arithmetic_of_the_user():
+    own = replace(EXACT, name="of the user")
+    data = pickle.dumps(own)
+    assert pickle.loads(data) is own
+    twin = replace(own, divides=True)  # another one of the same name
+    assert pickle.loads(pickle.dumps(twin)) == twin
+    missing = data.replace(b"of the user", b"of the xyzr")
+    with pytest.raises(LookupError, match="no arithmetic 'of the xyzr' here"):
+        pickle.loads(missing)

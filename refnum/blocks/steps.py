@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -67,8 +67,30 @@ class Arithmetic:
     divides: bool = False
     combines: bool = False
 
+    def __post_init__(self) -> None:
+        _KNOWN.setdefault(self.name, self)
+
     def __repr__(self) -> str:
         return f"<Arithmetic {self.name}>"
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        """Pickle a name: most of the functions have none."""
+        if _KNOWN[self.name] is self:
+            return _known, (self.name,)
+        return super().__reduce_ex__(protocol)
+
+
+_KNOWN: dict[str, Arithmetic] = {}
+
+
+def _known(name: str) -> Arithmetic:
+    """Return the arithmetic of a name that is read from a pickle."""
+    try:
+        return _KNOWN[name]
+    except KeyError:
+        raise LookupError(
+            f"there is no arithmetic {name!r} here: import the module that makes it"
+        ) from None
 
 
 def single(x: float) -> np.float32:
