@@ -1,4 +1,9 @@
-"""Races of Hadamard rotations beside torch's matrix product."""
+"""Races of Hadamard rotations beside torch's matrix product.
+
+*sequential* is the work of torch's product, float32 sums of products with the matrix, in an
+order that is fixed. *refnum* rounds exact sums once, and *butterfly* has an addition for
+each of log2(size) stages: other work, to other bits.
+"""
 
 from collections.abc import Iterator
 from functools import partial
