@@ -95,11 +95,9 @@ def report(race: Race, number: int, runners: dict[str, Runner], repeats: int) ->
 def medians(runners: dict[str, Runner], repeats: int, threads: int) -> dict[str, float]:
     """Return the seconds of each library: medians of interleaved timings."""
     seconds: dict[str, list[float]] = {name: [] for name in runners}
-    for turn in range(repeats + 1):  # the first warms up
+    for _ in range(repeats):
         for name, runner in runners.items():
-            taken = runner.seconds(threads)
-            if turn:
-                seconds[name].append(taken)
+            seconds[name].append(runner.seconds(threads))
     return {name: statistics.median(taken) for name, taken in seconds.items()}
 
 

@@ -1,8 +1,8 @@
 """Races of whole training steps: a character GPT beside the same model in torch.
 
 The input is a batch of windows of tokens; a speed of 10 is 10 000 tokens a second.
-Entries keep their models, so that each turn is a few more steps of the same training, in a
-row as training has them; threads have models of their own.
+Entries keep their models, so that each turn is a few more steps of the same training;
+threads have models of their own.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from races import Entry, Race, Work
 SIZES = {"vocabulary": 96, "context": 128, "width": 128, "heads": 4, "layers": 2}
 BATCH = 16
 RATE = 1e-3
-STEPS = 3  # in a turn
+STEPS = 2  # timed together
 
 
 def train(_: int) -> Iterator[Race]:
