@@ -92,9 +92,9 @@ def decode_slabs(
     """
     kind = outer.dtype
     out = np.empty(slabs.shape, kind)
-    _check(codes, fmt.element)
     for part in slabs.parts(_PART):
         some, target = codes[part.elements], out[part.elements]
+        _check(some, fmt.element)
         above = outer[part.blocks] if outer.ndim else outer
         values = scale_values(scales[part.blocks], fmt).astype(kind, copy=False)
         for piece in slabs.inside(part).pieces(_PIECE):
