@@ -12,11 +12,7 @@ import numpy.typing as npt
 from refnum.blocks.block_format import BlockFormat
 from refnum.blocks.laid import Laid
 from refnum.blocks.maxima import block_maxima
-from refnum.blocks.rounding import (
-    RoundingSpace,
-    grid_of,
-    round_scaled,
-)
+from refnum.blocks.rounding import RoundingSpace, grid_of, round_scaled
 from refnum.blocks.scale_table import scale_blocks
 from refnum.blocks.scaling import Codes, Scales, Singles
 from refnum.blocks.slabs import Piece, Slabs
@@ -131,10 +127,10 @@ class Encoder:
         """Write the elements that the codes of scaled values stand for to `out`."""
         element, cast = self._fmt.element, self._fmt.element_cast
         if self.rounds(found) and out.flags.c_contiguous:
-            self._write_rounded(y, found, out)
+            self._write_rounded(y, out)
         elif self.rounds(found):
             place = np.empty(out.shape, np.float32)
-            self._write_rounded(y, found, place)
+            self._write_rounded(y, place)
             out[...] = place
         elif self.makes_codes(found):
             look_up(self._codes(y, random), element, out)
@@ -152,10 +148,9 @@ class Encoder:
         bits = None if random is None else random.reshape(-1)
         encode_scaled(y.reshape(-1), bits, self._tangents, self._work, out.reshape(-1))
 
-    def _write_rounded(self, y: Singles, found: Found, out: Singles) -> None:
+    def _write_rounded(self, y: Singles, out: Singles) -> None:
         assert self._grid is not None
-        beyond = found.largest > self._grid.largest
-        round_scaled(y.reshape(-1), self._grid, self._space, beyond, out.reshape(-1))
+        round_scaled(y.reshape(-1), self._grid, self._space, out.reshape(-1))
 
 
 def spread(blocks: npt.NDArray[_Kind], piece: Piece, width: int) -> npt.NDArray[_Kind]:

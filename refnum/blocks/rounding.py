@@ -17,14 +17,7 @@ import numpy.typing as npt
 from refnum._buffers import Buffers
 from refnum.formats import Cast, Format, Saturation
 
-__all__ = [
-    "Grid",
-    "RoundingSpace",
-    "grid_of",
-    "round_on_grids",
-    "round_scaled",
-    "round_sizes",
-]
+__all__ = ["Grid", "RoundingSpace", "grid_of", "round_scaled", "round_sizes"]
 
 Singles = npt.NDArray[np.float32]
 Words = npt.NDArray[np.uint32]
@@ -104,46 +97,12 @@ class RoundingSpace:
         self.largest.fill(_bits(grid.largest))
 
 
-def round_scaled(
-    y: Singles, grid: Grid, space: RoundingSpace, saturates: bool, out: Singles
-) -> None:
-    """Write the nearest elements of a contiguous vector below the limit to `out`.
-
-    Parameters
-    ----------
-    saturates : bool
-        Whether values may lie beyond the largest element.
-    """
-    largest = space.largest[: y.size] if saturates else None
-    round_on_grids(y, space.smallest[: y.size], largest, grid.mantissa_bits, out)
-
-
-def round_on_grids(
-    x: Singles, smallest: Words, largest: Words | None, mantissa_bits: int, out: Singles
-) -> None:
-    """Write values, each rounded on a grid of its own, to `out`.
-
-    Parameters
-    ----------
-    smallest, largest : ndarray of uint32
-        The bits of each grid's smallest normal and largest value, which broadcast to
-        the shape of `x`; no value of `x` lies beyond a `largest` of None.
-    mantissa_bits : int
-        Fraction bits of all grids.
-    """
-    bits, rounded = x.view(np.uint32), out.view(np.uint32)
-    spare = _BUFFERS.take("spare", x.shape, np.uint32)
-    np.bitwise_and(bits, _EXPONENT, out=spare)
-    np.maximum(spare, smallest, out=spare)
-    addends = spare.view(np.float32)
-    addends *= np.float32(1.5 * 2.0 ** (23 - mantissa_bits))
-    np.add(x, addends, out=out)
-    np.subtract(out, addends, out=out)
-    if largest is not None:
-        np.bitwise_and(rounded, _MAGNITUDE, out=rounded)
-        np.minimum(rounded, largest, out=rounded)
-    np.bitwise_and(bits, _SIGN, out=spare)
-    np.bitwise_or(rounded, spare, out=rounded)  # of zeros too
+def round_scaled(y: Singles, grid: Grid, space: RoundingSpace, out: Singles) -> None:
+    """Write the nearest elements of a contiguous vector below the limit to `out`."""
+    sizes = _BUFFERS.take("sizes", y.shape, np.uint32)
+    np.bitwise_and(y.view(np.uint32), _MAGNITUDE, out=sizes)
+    smallest, largest = space.smallest[: y.size], space.largest[: y.size]
+    round_sizes(y, sizes, smallest, largest, grid.mantissa_bits, out)
 
 
 def round_sizes(
@@ -154,7 +113,7 @@ def round_sizes(
     mantissa_bits: int,
     out: Singles,
 ) -> None:
-    """Do what `round_on_grids` does, with magnitudes that are known already.
+    """Write values, each rounded on a grid of its own, to `out`.
 
     Cut down to the largest value first, which is on the grid, they round to it.
 
@@ -162,6 +121,11 @@ def round_sizes(
     ----------
     sizes : ndarray of uint32, shape of `x`
         The bits of the magnitudes of `x`, which are overwritten.
+    smallest, largest : ndarray of uint32
+        The bits of each grid's smallest normal and largest value, which broadcast to
+        the shape of `x`.
+    mantissa_bits : int
+        Fraction bits of all grids.
     """
     bits, rounded = x.view(np.uint32), out.view(np.uint32)
     spare = _BUFFERS.take("spare", x.shape, np.uint32)
@@ -173,7 +137,7 @@ def round_sizes(
     np.add(values, addends, out=values)
     np.subtract(values, addends, out=out)
     np.bitwise_and(bits, _SIGN, out=spare)
-    np.bitwise_or(rounded, spare, out=rounded)
+    np.bitwise_or(rounded, spare, out=rounded)  # of zeros too
 
 
 def _bits(x: float) -> int:

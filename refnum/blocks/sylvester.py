@@ -38,9 +38,7 @@ _SIGNIFICAND = 53  # bits of a float64
 _ORDINARY = 700  # exponents at which no step of a split over- or underflows
 _WIDEST_PRODUCT = 32  # beyond, butterflies of parts cost less than BLAS
 _PART = 16
-_PRODUCT = (
-    1 << 14
-)  # elements that BLAS multiplies at a time: small products are quicker
+_PRODUCT = 1 << 14  # elements of a product: BLAS has quicker ways for small ones
 
 
 def sylvester(size: int) -> npt.NDArray[np.int8]:

@@ -1,7 +1,6 @@
 """microxcaling as its Python code runs on a CPU: each operation on a tensor, in its order.
 
-For those who have not its package, which the tables call *mx*: the same bits, forward and
-backward.
+For those who have not its package, which the tables call *mx*: the same bits.
 """
 
 import torch
@@ -35,26 +34,3 @@ def rounded(y: torch.Tensor) -> torch.Tensor:
     for special in ("inf", "-inf", "nan"):
         out[y == float(special)] = float(special)
     return out
-
-
-class Product(torch.autograd.Function):
-    """A linear layer's products; all six operands are quantised along what is summed."""
-
-    @staticmethod
-    def forward(ctx, x, weight, bias):
-        ctx.save_for_backward(x, weight)
-        y = torch.nn.functional.linear(quantized(x, -1), quantized(weight, -1))
-        return y + bias
-
-    @staticmethod
-    def backward(ctx, dy):
-        x, weight = ctx.saved_tensors
-        dw = torch.matmul(quantized(dy, -2).transpose(0, 1), quantized(x, -2))
-        dx = torch.matmul(quantized(dy, -1), quantized(weight, 0))
-        return dx, dw, dy.sum(0)
-
-
-class Linear(torch.nn.Linear):
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = Product.apply(x.flatten(0, -2), self.weight, self.bias)
-        return y.unflatten(0, x.shape[:-1])

@@ -4,27 +4,24 @@ from collections.abc import Callable
 
 import torch
 
-Quantize = Callable[[torch.Tensor], torch.Tensor]
+Quantize = Callable[[torch.Tensor, int], torch.Tensor]
+"""From a matrix and the axis along which its blocks lie, to its quantised values."""
 
 
 def mxfp4_linear(quantize: Quantize) -> Callable[[int, int], torch.nn.Module]:
-    """Return a class of layers; `quantize` takes and returns blocks of 32."""
-
-    def along(x: torch.Tensor) -> torch.Tensor:
-        return quantize(x.contiguous()).reshape(x.shape)
+    """Return a class of layers."""
 
     class Product(torch.autograd.Function):
         @staticmethod
         def forward(ctx, x, weight):
             ctx.save_for_backward(x, weight)
-            return along(x) @ along(weight).t()
+            return quantize(x, -1) @ quantize(weight, -1).t()
 
         @staticmethod
         def backward(ctx, dy):
             x, weight = ctx.saved_tensors
-            dx = along(dy) @ along(weight.t()).t()
-            dw = along(dy.t()) @ along(x.t()).t()
-            return dx, dw
+            dw = quantize(dy, 0).t() @ quantize(x, 0)
+            return quantize(dy, -1) @ quantize(weight, 0), dw
 
     class Linear(torch.nn.Linear):
         def forward(self, x):
@@ -32,6 +29,16 @@ def mxfp4_linear(quantize: Quantize) -> Callable[[int, int], torch.nn.Module]:
             return y.unflatten(0, x.shape[:-1])
 
     return Linear
+
+
+def along(rule: Callable[[torch.Tensor], torch.Tensor]) -> Quantize:
+    """Return the quantiser of a rule that takes consecutive blocks."""
+
+    def quantize(x: torch.Tensor, axis: int) -> torch.Tensor:
+        turned = x.transpose(axis, -1).contiguous()
+        return rule(turned).reshape(turned.shape).transpose(axis, -1)
+
+    return quantize
 
 
 def shipped_linear() -> Callable[[int, int], torch.nn.Module]:

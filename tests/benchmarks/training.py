@@ -92,31 +92,32 @@ def torch_float32() -> Work:
 
 def torch_unfused() -> Work:
     """Return microxcaling's layers, operation by operation as its code has them."""
-    from microxcaling_torch import Linear
+    from microxcaling_torch import quantized
+    from mxfp4_torch import mxfp4_linear
 
-    return torch_gpt(Linear)
+    return torch_gpt(mxfp4_linear(quantized))
 
 
 def torch_microxcaling() -> Work:
     """Return its rule in as few operations as it takes, in all six roles."""
     from blocks_torch import fused, microxcaling
-    from mxfp4_torch import mxfp4_linear
+    from mxfp4_torch import along, mxfp4_linear
 
-    return torch_gpt(mxfp4_linear(fused(microxcaling)))
+    return torch_gpt(mxfp4_linear(along(fused(microxcaling))))
 
 
 def torch_compiled() -> Work:
     """Return the same, compiled."""
     import torch
     from blocks_torch import fused, microxcaling
-    from mxfp4_torch import mxfp4_linear
+    from mxfp4_torch import along, mxfp4_linear
 
     compiled = torch.compile(
         fused(microxcaling),
         dynamic=False,
         recompile_limit=64,  # for each shape of an operand one kernel
     )
-    return torch_gpt(mxfp4_linear(compiled))
+    return torch_gpt(mxfp4_linear(along(compiled)))
 
 
 def torch_mx() -> Work:
