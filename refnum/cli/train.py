@@ -116,9 +116,12 @@ def _task(args: argparse.Namespace) -> Task:
 
 
 def _plan(task: Task, args: argparse.Namespace) -> Plan:
+    from refnum.training import proposed_plan
+
     names = ("steps", "batch", "learning_rate", "optimizer")
     given = {name: getattr(args, name) for name in names}
-    return replace(task.plan, **{k: v for k, v in given.items() if v is not None})
+    plan = proposed_plan(task, args.recipe)
+    return replace(plan, **{k: v for k, v in given.items() if v is not None})
 
 
 def _value(text: str) -> Any:

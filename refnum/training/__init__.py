@@ -10,6 +10,7 @@ from refnum.training.history import Evaluation, History, Step
 from refnum.training.log import read_history
 from refnum.training.loop import train
 from refnum.training.plan import Plan
+from refnum.training.proposal import proposed_plan
 from refnum.training.run import Run
 from refnum.training.tasks import (
     PDE,
@@ -44,6 +45,7 @@ __all__ = [
     "Task",
     "get",
     "initial_functions",
+    "proposed_plan",
     "read_checkpoint",
     "read_history",
     "solve_burgers",

@@ -17,6 +17,7 @@ from refnum.training.history import History, Step
 from refnum.training.interrupts import Interrupts
 from refnum.training.plan import Plan
 from refnum.training.progress import Progress
+from refnum.training.proposal import proposed_plan
 from refnum.training.run import Run
 from refnum.training.tasks import get
 from refnum.training.tasks.task import Task
@@ -53,7 +54,8 @@ def train(
     seed : int
         Of parameters, data order and random roundings, 0 to 2^64 - 1.
     plan : Plan, optional
-        How it is trained; by default as the task proposes.
+        How it is trained; by default as the task proposes, with a batch that the
+        recipe's blocks and rotations divide.
     out : Path or str, optional
         A folder for the log, the checkpoint and the samples; nothing is kept without.
     resume : bool
@@ -96,7 +98,7 @@ def train(
     ('finished', 100)
     """
     chosen = get(task) if isinstance(task, str) else task
-    how = chosen.plan if plan is None else plan
+    how = proposed_plan(chosen, recipe) if plan is None else plan
     if steps is not None:
         how = replace(how, steps=steps)
     if resume and out is None:

@@ -8,7 +8,7 @@ import pytest
 from refnum import recipes
 from refnum.autograd import FAST
 from refnum.cli import main
-from refnum.training import Images, Language, train
+from refnum.training import Images, Language, proposed_plan, train
 
 # As wide as the longest rotation, and a batch of as many tokens or pictures.
 TASKS = {
@@ -39,6 +39,23 @@ def test_every_recipe_trains(task, recipe, references):
     quantised = ~np.isclose(found, references[task], rtol=1e-9)
     assert quantised.any()
     np.testing.assert_allclose(found, references[task], rtol=0.2)
+
+
+@pytest.mark.parametrize("recipe", recipes.names())
+def test_every_recipe_trains_images_as_they_are_proposed(recipe):
+    history = train("images", recipe, steps=1, numerics=FAST)
+    assert history.outcome == "finished"
+
+
+def test_batches_that_are_proposed():
+    task = Images(data="patterns")
+    assert proposed_plan(task, None) == proposed_plan(task, "nvfp4") == task.plan
+    wide = proposed_plan(task, recipes.get("quartet-ii"))
+    assert wide == replace(task.plan, batch=128)
+    language = Language(data="markov")
+    assert proposed_plan(language, "quartet-ii") == language.plan
+    with pytest.raises(ValueError, match="unknown recipe"):
+        proposed_plan(task, "quartet-iii")
 
 
 TINY = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,7 @@ class Images:
     width: int = 32
     shift: float = 0.5
     name: str = field(default="images", init=False)
+    rows: ClassVar[int] = 1  # of a layer's input, for each example
 
     def __post_init__(self) -> None:
         for value, known in ((self.data, PICTURES), (self.model, MODELS)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +60,7 @@ class Regression:
     outputs: int = 32
     noise: float = 0.5
     name: str = field(default="regression", init=False)
+    rows: ClassVar[int] = 1  # of a layer's input, for each example
 
     def __post_init__(self) -> None:
         for value, known in ((self.data, DATA), (self.model, MODELS)):
